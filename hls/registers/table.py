@@ -44,7 +44,13 @@ REGISTERS: tuple[Register, ...] = (
         "rw",
         "Start and status, as Vitis HLS ap_ctrl_hs",
         (
-            Field("AP_START", 0, 1, "rw", "write 1 to start; refused with ERROR busy while a run is on"),
+            Field(
+                "AP_START",
+                0,
+                1,
+                "rw",
+                "write 1 to start; refused with ERROR busy while a run is on",
+            ),
             Field("AP_DONE", 1, 1, "ro", "a run has ended; cleared by reading"),
             Field("AP_IDLE", 2, 1, "ro", "no run is on"),
             Field("AP_READY", 3, 1, "ro", "the next start is accepted"),
@@ -54,7 +60,9 @@ REGISTERS: tuple[Register, ...] = (
     Register("IER", 0x08, 1, "rw", "bit 0: interrupt on done; bit 1: interrupt on error"),
     Register("ISR", 0x0C, 1, "rw", "interrupt status; write 1 to toggle"),
     Register("PROGRAM_ADDR", 0x10, 2, "rw", "physical byte address of image.bin, 64-byte aligned"),
-    Register("PROGRAM_HASH", 0x20, 2, "rw", "low 64 bits of the program hash that the host expects"),
+    Register(
+        "PROGRAM_HASH", 0x20, 2, "rw", "low 64 bits of the program hash that the host expects"
+    ),
     Register("BATCH", 0x30, 1, "rw", "sequences in the run's input stream"),
     Register("SOFT_RESET", 0x40, 1, "rw", "write 1 to drop a run and empty the streams"),
     Register("VERSION", 0x50, 1, "ro", "register map version: major << 16 | minor"),
@@ -63,7 +71,9 @@ REGISTERS: tuple[Register, ...] = (
     Register("CYCLES_TOTAL", 0x80, 2, "ro", "cycles from start to done of the last run"),
     Register("CYCLES_MHA_BUSY", 0x90, 2, "ro", "cycles in which the MHA module worked"),
     Register("CYCLES_FFN_BUSY", 0xA0, 2, "ro", "cycles in which the FFN module worked"),
-    Register("CYCLES_QMM_BUSY", 0xB0, 2, "ro", "cycles in which a QMM engine took operands, both modules"),
+    Register(
+        "CYCLES_QMM_BUSY", 0xB0, 2, "ro", "cycles in which a QMM engine took operands, both modules"
+    ),
     Register("CYCLES_WEIGHT_WAIT", 0xC0, 2, "ro", "cycles a QMM engine waited for weights"),
     Register("CYCLES_INPUT_WAIT", 0xD0, 2, "ro", "cycles the input stream was awaited"),
     Register("STALL_SOFTMAX", 0xE0, 2, "ro", "cycles a QMM engine waited for softmax"),
@@ -75,7 +85,10 @@ REGISTERS: tuple[Register, ...] = (
 ERRORS: dict[int, tuple[str, str]] = {
     0: ("NONE", "no error"),
     1: ("BAD_MAGIC", "no program image lies at PROGRAM_ADDR; load image.bin and set the address"),
-    2: ("HASH_MISMATCH", "the image in memory is not the program that the host expects; load it again"),
+    2: (
+        "HASH_MISMATCH",
+        "the image in memory is not the program that the host expects; load it again",
+    ),
     3: ("UNSUPPORTED_SHAPE", "the program exceeds the built maxima; build a larger config"),
     4: ("BAD_LENGTH", "a sequence is empty or longer than the program's max_len"),
     5: ("SHORT_INPUT", "the input stream ended inside a sequence; send whole sequences"),

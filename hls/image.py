@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""image.bin: the form of the EncoderProgram that the accelerator reads from memory.
+
+:data:`DESCRIPTOR_FIELDS` is the one source of the layout; :func:`c_header` makes the C++ view of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .packing import KINDS
+from .program import DYADICS, MATRICES, NORMS, SITES, EncoderProgram, Layer
+
+MAGIC = 0x31474F5250544142
+HEADER_WORDS = 16
+ALIGN = 64
+
+DESCRIPTOR_FIELDS: tuple[str, ...] = (
+    *(f"{site}_bits" for site in SITES),
+    *(f"{name}_{part}" for name in DYADICS for part in ("m", "c", "shift")),
+    *(f"{name}_{part}" for name in MATRICES for part in ("kind", "weight", "m", "c", "shift")),
+    "softmax_scale",
+    "softmax_scale_shift",
+    "softmax_reciprocal",
+    "softmax_shift",
+    *(f"{name}_{part}" for name in NORMS for part in ("gamma", "beta", "shift", "epsilon")),
+)
+"""Fields of a layer descriptor, one signed 64-bit word each; ``_weight _m _c _gamma _beta`` of
+matrices and norms are byte offsets from the image's start (dyadic ``_m`` and ``_c`` are values)."""
+
+
+@dataclass
+class _Builder:
+    """Appends aligned sections behind the header and the descriptors."""
+
+    start: int
+    sections: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.end = self.start
+
+    def add(self, array: npt.NDArray[np.generic], dtype: str) -> int:
+        """Append ``array`` as little-endian ``dtype``; return its byte offset."""
+        offset = -(-self.end // ALIGN) * ALIGN
+        data = np.ascontiguousarray(array).astype(dtype).tobytes()
+        self.sections.append((offset, data))
+        self.end = offset + len(data)
+        return offset
+
+
+def _descriptor(layer: Layer, builder: _Builder) -> dict[str, int]:
+    values: dict[str, int] = {f"{site}_bits": layer.formats[site].bits for site in SITES}
+    for name in DYADICS:
+        dyadic = layer.dyadics[name]
+        values |= {f"{name}_m": dyadic.M, f"{name}_c": dyadic.C, f"{name}_shift": dyadic.shift}
+    for name in MATRICES:
+        matrix = layer.matrices[name]
+        values |= {
+            f"{name}_kind": KINDS.index(matrix.kind),
+            f"{name}_weight": builder.add(matrix.weight, "<u8"),
+            f"{name}_m": builder.add(matrix.M, "<i4"),
+            f"{name}_c": builder.add(matrix.C, "<i8"),
+            f"{name}_shift": matrix.shift,
+        }
+    values |= {
+        "softmax_scale": layer.softmax.scale,
+        "softmax_scale_shift": layer.softmax.scale_shift,
+        "softmax_reciprocal": layer.softmax.reciprocal,
+        "softmax_shift": layer.softmax.shift,
+    }
+    for name in NORMS:
+        norm = layer.norms[name]
+        values |= {
+            f"{name}_gamma": builder.add(norm.gamma, "<i4"),
+            f"{name}_beta": builder.add(norm.beta, "<i8"),
+            f"{name}_shift": norm.shift,
+            f"{name}_epsilon": norm.epsilon,
+        }
+    return values
+
+
+def build_image(program: EncoderProgram, program_hash: str) -> bytes:
+    """Return image.bin for ``program``; ``program_hash`` is its 64-digit SHA-256."""
+    shape = program.shape
+    table = HEADER_WORDS * 8
+    size = len(DESCRIPTOR_FIELDS) * 8
+    builder = _Builder(table + size * shape.layers)
+    descriptors = b""
+    for layer in program.layers:
+        values = _descriptor(layer, builder)
+        descriptors += struct.pack(
+            f"<{len(DESCRIPTOR_FIELDS)}q", *(values[f] for f in DESCRIPTOR_FIELDS)
+        )
+    total = -(-builder.end // ALIGN) * ALIGN
+    dims = (shape.layers, shape.hidden, shape.heads, shape.ffn, shape.max_len)
+    header = (MAGIC, total, int(program_hash[:16], 16), *dims, table, size)
+    image = bytearray(total)
+    struct.pack_into(f"<{len(header)}Q", image, 0, *header)
+    image[table : table + len(descriptors)] = descriptors
+    for offset, data in builder.sections:
+        image[offset : offset + len(data)] = data
+    return bytes(image)
+
+
+def c_header() -> str:
+    """Return ``image_layout.hpp``: header words and descriptor fields as C++ constants."""
+    names = (
+        "magic",
+        "bytes",
+        "hash",
+        "layers",
+        "hidden",
+        "heads",
+        "ffn",
+        "max_len",
+        "table",
+        "descriptor_bytes",
+    )
+    lines = [
+        "// SPDX-License-Identifier: Apache-2.0",
+        "// Generated from hls/image.py by `python -m batflow.hls.generate`; do not edit.",
+        "#ifndef BATFLOW_IMAGE_LAYOUT_HPP",
+        "#define BATFLOW_IMAGE_LAYOUT_HPP",
+        "#include <cstdint>",
+        "namespace bat {",
+        "namespace image {",
+        f"constexpr std::uint64_t kMagic = 0x{MAGIC:016X}ULL;",
+        f"constexpr unsigned kHeaderWords = {HEADER_WORDS};",
+        "enum HeaderWord : unsigned {",
+        *(f"  H_{name.upper()} = {index}," for index, name in enumerate(names)),
+        "};",
+        "enum DescriptorField : unsigned {",
+        *(f"  D_{name.upper()} = {index}," for index, name in enumerate(DESCRIPTOR_FIELDS)),
+        f"  D_COUNT = {len(DESCRIPTOR_FIELDS)}",
+        "};",
+        "enum WeightKind : unsigned {",
+        *(f"  K_{kind.upper()} = {index}," for index, kind in enumerate(KINDS)),
+        "};",
+        "}  // namespace image",
+        "}  // namespace bat",
+        "#endif",
+    ]
+    return "\n".join(lines) + "\n"
