@@ -31,7 +31,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as exc:
-        raise UserError(f"cannot write {target}: {exc.strerror}; free space or choose another folder") from exc
+        raise UserError(
+            f"cannot write {target}: {exc.strerror}; free space or choose another folder"
+        ) from exc
     temporary = scratch / target.name
     try:
         yield temporary
@@ -39,7 +41,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
             shutil.rmtree(target)
         os.replace(temporary, target)
     except OSError as exc:
-        raise UserError(f"cannot write {target}: {exc.strerror or exc}; free space or choose another folder") from exc
+        raise UserError(
+            f"cannot write {target}: {exc.strerror or exc}; free space or choose another folder"
+        ) from exc
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -66,7 +70,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as exc:
         raise FormatError(f"{path} does not exist; run the step that writes it") from exc
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        raise FormatError(f"{path} is not readable JSON ({exc}); write it again with its step") from exc
+        raise FormatError(
+            f"{path} is not readable JSON ({exc}); write it again with its step"
+        ) from exc
 
 
 def sha256_file(path: Path) -> str:

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Lowering, the integer program, its reference, HLS C++ csim and RTL."""

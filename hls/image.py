@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """image.bin: the form of the EncoderProgram that the accelerator reads from memory.
 
-:data:`DESCRIPTOR_FIELDS` is the one source of the layout; :func:`c_header` makes the C++ view of it.
+:data:`DESCRIPTOR_FIELDS` is the one source of the layout;
+:func:`c_header` makes the C++ view of it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Bundles: boards, hardware handoff files, what the host opens."""

@@ -26,7 +26,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """One register: byte ``offset``, ``words`` of 32 bits (2 = low word first), ``access`` rw or ro."""
+    """One register: byte ``offset``, ``words`` of 32 bits (low word first), ``access`` rw or ro."""
 
     name: str
     offset: int
