@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo | test | lint | notebook | clean. Each makes .venv first; a second run is quick.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint pytest notebook clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# make demo TASK=mr RUN=mr FROM=export TO=verify
+TASK ?= trec
+RUN ?= demo
+FROM ?=
+TO ?=
+
+help:
+	@echo "make demo      train, export, compile, simulate and verify the demo model; prints its report"
+	@echo "               TASK=trec|mr  RUN=name  FROM=step  TO=step (FROM=export: attached checkpoint)"
+	@echo "make test      every check and test"
+	@echo "make lint      the static checks alone"
+	@echo "make notebook  run notebooks/quickstart.py into build/quickstart.ipynb"
+	@echo "make clean     remove build products and caches (not .venv, not runs/)"
+
+$(INSTALLED): pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh $(VENV)
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/batflow demo --task $(TASK) --run $(RUN) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+
+test: lint pytest
+
+lint: $(INSTALLED)
+	@scripts/lint.sh $(VENV)
+
+pytest: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+notebook: $(INSTALLED)
+	@$(BIN)/jupytext --to ipynb --execute --output build/quickstart.ipynb notebooks/quickstart.py
+	@echo "executed notebook: build/quickstart.ipynb"
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
