@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generated forms of the register table: JSON, markdown, SystemVerilog and C. Source: ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .table import ERRORS, REGISTERS, VERSION, Register
+
+FORMAT = 1
+"""Version of the JSON form."""
+_NOTE = "Generated from hls/registers/table.py by `python -m batflow.hls.generate`; do not edit."
+
+
+def registers_json() -> dict[str, object]:
+    """Return the table as the JSON value of a bundle's ``registers.json``."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "registers": [_register_json(register) for register in REGISTERS],
+        "errors": {str(code): {"name": name, "advice": advice} for code, (name, advice) in ERRORS.items()},
+    }
+
+
+def _register_json(register: Register) -> dict[str, object]:
+    return {
+        "name": register.name,
+        "offset": register.offset,
+        "words": register.words,
+        "access": register.access,
+        "text": register.text,
+        "fields": [
+            {"name": f.name, "lsb": f.lsb, "width": f.width, "access": f.access, "text": f.text}
+            for f in register.fields
+        ],
+    }
+
+
+def markdown_table() -> str:
+    """Return registers and error codes as two markdown tables."""
+    lines = ["| offset | register | bits | access | meaning |", "|---|---|---|---|---|"]
+    for register in REGISTERS:
+        bits = 32 * register.words
+        lines.append(
+            f"| 0x{register.offset:03X} | `{register.name}` | {bits} | {register.access} | {register.text} |"
+        )
+        lines.extend(
+            f"| | `.{f.name}` | {_bit_range(f.lsb, f.width)} | {f.access} | {f.text} |"
+            for f in register.fields
+        )
+    lines += ["", "| code | error | what to do |", "|---|---|---|"]
+    lines.extend(f"| {code} | `{name}` | {advice} |" for code, (name, advice) in ERRORS.items())
+    return "\n".join(lines) + "\n"
+
+
+def _bit_range(lsb: int, width: int) -> str:
+    return str(lsb) if width == 1 else f"{lsb + width - 1}:{lsb}"
+
+
+def constants() -> Iterator[tuple[str, int]]:
+    """Yield (name, value) of every constant that the C and SystemVerilog forms share.
+
+    A register of two words has ``_LO`` and ``_HI`` beside its own name.
+    """
+    yield "REG_VERSION_VALUE", VERSION
+    for register in REGISTERS:
+        yield f"REG_{register.name}", register.offset
+        if register.words == 2:
+            yield f"REG_{register.name}_LO", register.offset
+            yield f"REG_{register.name}_HI", register.offset + 4
+        for f in register.fields:
+            yield f"{register.name}_{f.name}_LSB", f.lsb
+            yield f"{register.name}_{f.name}_MASK", ((1 << f.width) - 1) << f.lsb
+    for code, (name, _) in ERRORS.items():
+        yield f"ERR_{name}", code
+
+
+def sv_package() -> str:
+    """Return ``bat_registers_pkg.sv``: the constants as 32-bit localparams."""
+    body = [f"  localparam logic [31:0] {name} = 32'h{value:08X};" for name, value in constants()]
+    return "\n".join(
+        [
+            "// SPDX-License-Identifier: Apache-2.0",
+            f"// {_NOTE}",
+            "package bat_registers_pkg;",
+            *body,
+            "endpackage",
+            "",
+        ]
+    )
+
+
+def c_header() -> str:
+    """Return ``registers.h``: the constants as ``BF_`` macros, for C and C++."""
+    body = [f"#define BF_{name} 0x{value:08X}u" for name, value in constants()]
+    return "\n".join(
+        [
+            "/* SPDX-License-Identifier: Apache-2.0 */",
+            f"/* {_NOTE} */",
+            "#ifndef BATFLOW_REGISTERS_H",
+            "#define BATFLOW_REGISTERS_H",
+            *body,
+            "#endif",
+            "",
+        ]
+    )
