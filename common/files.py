@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         yield temporary
         if target.is_dir() and temporary.is_dir():
             shutil.rmtree(target)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as exc:
         raise UserError(
             f"cannot write {target}: {exc.strerror or exc}; free space or choose another folder"
@@ -70,9 +69,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as exc:
         raise FormatError(f"{path} does not exist; run the step that writes it") from exc
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        raise FormatError(
-            f"{path} is not readable JSON ({exc}); write it again with its step"
-        ) from exc
+        raise FormatError(f"{path} is not readable JSON ({exc}); write it again with its step") from exc
 
 
 def sha256_file(path: Path) -> str:

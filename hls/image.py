@@ -93,9 +93,7 @@ def build_image(program: EncoderProgram, program_hash: str) -> bytes:
     descriptors = b""
     for layer in program.layers:
         values = _descriptor(layer, builder)
-        descriptors += struct.pack(
-            f"<{len(DESCRIPTOR_FIELDS)}q", *(values[f] for f in DESCRIPTOR_FIELDS)
-        )
+        descriptors += struct.pack(f"<{len(DESCRIPTOR_FIELDS)}q", *(values[f] for f in DESCRIPTOR_FIELDS))
     total = -(-builder.end // ALIGN) * ALIGN
     dims = (shape.layers, shape.hidden, shape.heads, shape.ffn, shape.max_len)
     header = (MAGIC, total, int(program_hash[:16], 16), *dims, table, size)

@@ -46,9 +46,7 @@ def pack_weights(parts: list[Int64], kind: WeightKind) -> Words:
     for part in parts:
         if not np.isin(part, allowed).all():
             odd = part[~np.isin(part, allowed)].flat[0]
-            raise InputError(
-                f"{kind} weights may hold {allowed}; found {odd}; export the model again"
-            )
+            raise InputError(f"{kind} weights may hold {allowed}; found {odd}; export the model again")
     if kind == "ternary":
         return np.stack([pack_bits(parts[0] > 0), pack_bits(parts[0] < 0)])
     return np.stack([pack_bits(part > 0) for part in parts])

@@ -60,9 +60,7 @@ REGISTERS: tuple[Register, ...] = (
     Register("IER", 0x08, 1, "rw", "bit 0: interrupt on done; bit 1: interrupt on error"),
     Register("ISR", 0x0C, 1, "rw", "interrupt status; write 1 to toggle"),
     Register("PROGRAM_ADDR", 0x10, 2, "rw", "physical byte address of image.bin, 64-byte aligned"),
-    Register(
-        "PROGRAM_HASH", 0x20, 2, "rw", "low 64 bits of the program hash that the host expects"
-    ),
+    Register("PROGRAM_HASH", 0x20, 2, "rw", "low 64 bits of the program hash that the host expects"),
     Register("BATCH", 0x30, 1, "rw", "sequences in the run's input stream"),
     Register("SOFT_RESET", 0x40, 1, "rw", "write 1 to drop a run and empty the streams"),
     Register("VERSION", 0x50, 1, "ro", "register map version: major << 16 | minor"),
@@ -71,9 +69,7 @@ REGISTERS: tuple[Register, ...] = (
     Register("CYCLES_TOTAL", 0x80, 2, "ro", "cycles from start to done of the last run"),
     Register("CYCLES_MHA_BUSY", 0x90, 2, "ro", "cycles in which the MHA module worked"),
     Register("CYCLES_FFN_BUSY", 0xA0, 2, "ro", "cycles in which the FFN module worked"),
-    Register(
-        "CYCLES_QMM_BUSY", 0xB0, 2, "ro", "cycles in which a QMM engine took operands, both modules"
-    ),
+    Register("CYCLES_QMM_BUSY", 0xB0, 2, "ro", "cycles in which a QMM engine took operands, both modules"),
     Register("CYCLES_WEIGHT_WAIT", 0xC0, 2, "ro", "cycles a QMM engine waited for weights"),
     Register("CYCLES_INPUT_WAIT", 0xD0, 2, "ro", "cycles the input stream was awaited"),
     Register("STALL_SOFTMAX", 0xE0, 2, "ro", "cycles a QMM engine waited for softmax"),

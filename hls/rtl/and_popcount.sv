@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// count = popcount(a & b). Combinational.
+//
+// STRUCTURAL 1 folds the AND into the first compressor layer: three pairs are six inputs, and
+// their number (0..3) is two LUT6. The XNOR product of two {-1,+1} operands needs no gate of its
+// own: 2*pc(~(a ^ b)) - N = 4*pc(a & b) - 2*pc(a) - 2*pc(b) + N (see qmm_array.sv), and an
+// AND/XNOR select would be a seventh input of every first-layer LUT.
+module and_popcount #(
+    parameter int unsigned WIDTH,      // pairs, >= 1
+    parameter bit          STRUCTURAL  // 0 simulation, 1 synthesis
+) (
+    input  logic [WIDTH-1:0]             a,
+    input  logic [WIDTH-1:0]             b,
+    output logic [$clog2(WIDTH + 1)-1:0] count
+);
+  localparam int unsigned COUNT_BITS = $clog2(WIDTH + 1);
+  localparam int unsigned GROUPS = (WIDTH + 2) / 3;
+  localparam int unsigned PART_BITS = $clog2(GROUPS + 1);
+
+  if (!STRUCTURAL) begin : g_simulation
+    assign count = COUNT_BITS'($countones(a & b));
+  end else begin : g_tree
+    logic [3*GROUPS-1:0] pairs;
+    logic [GROUPS-1:0] ones, twos;
+    logic [PART_BITS-1:0] ones_count, twos_count;
+    assign pairs = (3 * GROUPS)'(a & b);
+    for (genvar g = 0; g < GROUPS; g++) begin : g_group
+      assign ones[g] = ^pairs[3*g+:3];
+      assign twos[g] = (pairs[3*g] & pairs[3*g+1]) | (pairs[3*g] & pairs[3*g+2])
+                     | (pairs[3*g+1] & pairs[3*g+2]);
+    end
+    popcount #(
+        .WIDTH(GROUPS),
+        .STRUCTURAL(1'b1)
+    ) u_ones (
+        .bits (ones),
+        .count(ones_count)
+    );
+    popcount #(
+        .WIDTH(GROUPS),
+        .STRUCTURAL(1'b1)
+    ) u_twos (
+        .bits (twos),
+        .count(twos_count)
+    );
+    assign count = COUNT_BITS'(ones_count) + (COUNT_BITS'(twos_count) << 1);
+  end
+endmodule

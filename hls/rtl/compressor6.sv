@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// 6:3 compressor: count = number of ones among six bits. Each output bit is one truth table of
+// six inputs, so it maps to one LUT6. Combinational.
+module compressor6 (
+    input  logic [5:0] bits,
+    output logic [2:0] count
+);
+  function automatic logic [63:0] truth_table(int unsigned place);
+    for (int unsigned i = 0; i < 64; i++) truth_table[i] = 1'(($countones(6'(i)) >> place) & 1);
+  endfunction
+
+  localparam logic [63:0] ONES = truth_table(0);
+  localparam logic [63:0] TWOS = truth_table(1);
+  localparam logic [63:0] FOURS = truth_table(2);
+
+  assign count = {FOURS[bits], TWOS[bits], ONES[bits]};
+endmodule
