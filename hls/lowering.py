@@ -57,7 +57,7 @@ def _expect(graph: Graph, node: NodeProto, position: int, tensor: str) -> None:
     if len(node.input) <= position or node.input[position] != tensor:
         found = node.input[position] if len(node.input) > position else "nothing"
         raise FormatError(
-            f"{graph.path}: node {node.name} ({node.op_type}) reads {found} where {tensor} belongs; export again"
+            f"{graph.path}: node {node.name} ({node.op_type}) reads {found} where {tensor} belongs"
         )
 
 
