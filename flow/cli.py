@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``batflow`` command. A user's error is one line and exit code 2; Ctrl-C is exit code 130."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from batflow.errors import InputError, UserError
+
+from .doctor import as_json, as_table, examine
+from .run_folder import RunFolder, check_name, open_run, start_run
+from .settings import RunConfig
+
+app = typer.Typer(
+    name="batflow",
+    help="Binarized Transformers from training to an FPGA accelerator, integer-exact at every step.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Run = Annotated[str, typer.Argument(help="Name of the run under --runs.")]
+Runs = Annotated[Path, typer.Option(help="Folder that holds the runs.", envvar="BATFLOW_RUNS")]
+Force = Annotated[bool, typer.Option(help="Repeat the step even when it is up to date.")]
+Recipe = Annotated[Path | None, typer.Option("--config", help="YAML recipe with settings.")]
+Task = Annotated[str | None, typer.Option(help="trec, mr, a GLUE task or tsv.")]
+Glue = Annotated[Path | None, typer.Option(help="GLUE folder (holds SST-2, MRPC, ...).")]
+Tsv = Annotated[Path | None, typer.Option(help="TSV file: label, text.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", help="NAME=VALUE: any setting of run.json; repeatable.")
+]
+DEFAULT_RUNS = Path("runs")
+
+
+@contextlib.contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """Turn Ctrl-C into exit code 130 and a line that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print(f"interrupted; what is finished is kept. Go on with: {command}", markup=False)
+        raise SystemExit(130) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _settings(recipe: Path | None, given: dict[str, Any], pairs: list[str] | None) -> RunConfig:
+    values = {name: value for name, value in given.items() if value is not None}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair!r} has no '='; write --set NAME=VALUE")
+        values[name] = _value(text)
+    return RunConfig.from_yaml(recipe, values) if recipe else RunConfig.create(values, "command line")
+
+
+def _pipeline(
+    run: RunFolder, first: str | None, last: str | None, *, force: bool = False, resume: str
+) -> None:
+    from .pipeline import outcome_table, run_steps
+    from .steps import STEPS
+
+    with resumable(resume):
+        outcomes = run_steps(STEPS, run, console, first=first, last=last, force=force)
+    console.print(outcome_table(outcomes))
+
+
+def _prepare(
+    name: str,
+    runs: Path,
+    recipe: Path | None,
+    given: dict[str, Any],
+    pairs: list[str] | None,
+) -> RunFolder:
+    """Open run ``name`` with the settings given, or with its own when none are given."""
+    some = recipe is not None or pairs or any(value is not None for value in given.values())
+    if not some and (runs / check_name(name) / "run.json").is_file():
+        return open_run(runs, name)
+    return start_run(runs, name, _settings(recipe, given, pairs))
+
+
+@app.command()
+def demo(
+    run: Annotated[str, typer.Option(help="Name of the run under --runs.")] = "demo",
+    first: Annotated[str | None, typer.Option("--from", help="First step.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last step.")] = None,
+    task: Task = None,
+    glue: Glue = None,
+    tsv: Tsv = None,
+    config: Recipe = None,
+    set_: Setting = None,
+    force: Force = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Run all steps, from text to a report. --from export starts from the attached checkpoint."""
+    folder = _prepare(run, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
+    again = f"batflow demo --run {run}" + (f" --from {first}" if first else "")
+    _pipeline(folder, first, last, force=force, resume=again + (f" --to {last}" if last else ""))
+    report_page = folder.artefact("report.html")
+    if report_page.is_file():
+        console.print(f"report: {report_page.resolve()}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def train(
+    run: Run,
+    task: Task = None,
+    glue: Glue = None,
+    tsv: Tsv = None,
+    config: Recipe = None,
+    set_: Setting = None,
+    force: Force = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Get the data, train the teacher, distil the quantized student."""
+    folder = _prepare(run, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
+    _pipeline(folder, None, "train", force=force, resume=f"batflow train {run}")
+
+
+def _add_step(name: str, text: str) -> None:
+    def command(run: Run, force: Force = False, runs: Runs = DEFAULT_RUNS) -> None:
+        _pipeline(open_run(runs, run), name, name, force=force, resume=f"batflow {name} {run}")
+
+    command.__doc__ = text
+    app.command(name)(command)
+
+
+for _name, _text in (
+    ("export", "Write model.onnx (QONNX) from the trained student."),
+    ("lower", "Lower model.onnx to the integer program."),
+    ("build", "Compile the csim engine and write the bundle."),
+    ("csim", "Run held-out sentences through the HLS C++ kernels."),
+    ("cosim", "Run the QMM engine's SystemVerilog on the model's tiles under Verilator."),
+    ("verify", "Compare the integer logits of every engine, with a negative control."),
+    ("report", "Write report.html from the results in the run folder."),
+):
+    _add_step(_name, _text)
+
+
+@app.command("run")
+def run_sentence(
+    run: Run,
+    text: Annotated[str, typer.Argument(help="The sentence to classify.")],
+    second: Annotated[str | None, typer.Option("--pair", help="Second sentence of a pair.")] = None,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Classify one sentence on the emulated overlay: label, integer logits, cycles, their source."""
+    from .inference import answer_text, classify_text
+
+    folder = open_run(runs, run)
+    with resumable(f"batflow run {run} ..."):
+        answer = classify_text(folder.need("bundle", "build"), text, second)
+    console.print_json(data=answer) if as_json_ else console.print(answer_text(answer), highlight=False)
+
+
+@app.command()
+def doctor(
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List tools and versions, and what each missing one costs. Always exits with 0."""
+    findings = examine()
+    console.print_json(data=as_json(findings)) if as_json_ else console.print(as_table(findings))
+
+
+def main() -> None:
+    """Entry point of the ``batflow`` command."""
+    try:
+        app()
+    except UserError as exc:
+        errors.print(f"error: {' '.join(str(exc).split())}", markup=False)
+        sys.exit(2)

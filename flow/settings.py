@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of one run: what to train, how, and what to check. Kept in ``runs/<name>/run.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing_extensions import Self
+
+from batflow.errors import FormatError, InputError
+
+ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
+"""Packed checkpoints that come with the package, by task; they fit the default settings."""
+
+
+class RunConfig(BaseModel):
+    """Everything that decides a run's artefacts.
+
+    Build it with :meth:`create` or :meth:`from_yaml`, which turn every fault into one line.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str = "trec"
+    glue_dir: Path | None = None
+    tsv: Path | None = None
+    pretrained: str = "minilm"
+    layers: int = Field(default=2, ge=1, le=48)
+    max_len: int = Field(default=32, ge=2, le=512)
+    bits: int | dict[str, int] = 4
+    weight: Literal["binary", "ternary", "wtws"] = "binary"
+    teacher_epochs: int = Field(default=4, ge=1, le=1000)
+    student_epochs: int = Field(default=6, ge=1, le=1000)
+    teacher_rate: float = Field(default=5e-5, gt=0, lt=1)
+    student_rate: float = Field(default=5e-4, gt=0, lt=1)
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    max_steps: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=1, ge=0)
+    threads: int = Field(default=2, ge=1, le=256)
+    verify_sentences: int = Field(default=200, ge=1)
+    csim_sentences: int = Field(default=500, ge=1)
+    cosim_tiles: int = Field(default=6, ge=1)
+
+    @field_validator("bits")
+    @classmethod
+    def _check_bits(cls, value: int | dict[str, int]) -> int | dict[str, int]:
+        for bits in [value] if isinstance(value, int) else value.values():
+            if not 1 <= bits <= 8:
+                raise ValueError(f"activations have 1 to 8 bits, not {bits}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if self.glue_dir is not None and self.tsv is not None:
+            raise ValueError("give glue_dir or tsv, not both")
+        return self
+
+    @classmethod
+    def create(cls, values: dict[str, Any], origin: str = "settings") -> RunConfig:
+        """Return the checked settings; ``origin`` names their source in messages.
+
+        Raises:
+            InputError: an unknown field, a wrong type or a value out of range.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            field = ".".join(str(part) for part in first["loc"][:1])
+            if first["type"] == "extra_forbidden":
+                allowed = ", ".join(cls.model_fields)
+                raise InputError(f"{origin}: unknown setting {field!r}; known: {allowed}") from exc
+            reason = first["msg"].removeprefix("Value error, ")
+            given = f", given {first['input']!r}" if field else ""
+            raise InputError(f"{origin}: {field + ': ' if field else ''}{reason}{given}") from exc
+
+    @classmethod
+    def from_yaml(cls, path: Path, overrides: dict[str, Any] | None = None) -> RunConfig:
+        """Read a recipe file; ``overrides`` win over it.
+
+        Raises:
+            FormatError: the file cannot be read or is not a YAML mapping.
+            InputError: a setting is unknown or out of range.
+        """
+        try:
+            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as exc:
+            raise FormatError(f"recipe {path} does not exist; give the path of a YAML file") from exc
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+            text = " ".join(str(exc).split())
+            raise FormatError(f"recipe {path} cannot be read ({text}); correct the file") from exc
+        if not isinstance(values, dict):
+            raise FormatError(f"recipe {path} is not a mapping of settings; write lines like 'task: trec'")
+        return cls.create({**values, **(overrides or {})}, origin=f"recipe {path}")
+
+    def part(self, fields: tuple[str, ...]) -> dict[str, Any]:
+        """Return the named settings as JSON values: what a step's input hash covers."""
+        dumped = self.model_dump(mode="json")
+        return {field: dumped[field] for field in fields}
