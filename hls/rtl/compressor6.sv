@@ -6,7 +6,9 @@ module compressor6 (
     output logic [2:0] count
 );
   function automatic logic [63:0] truth_table(int unsigned place);
-    for (int unsigned i = 0; i < 64; i++) truth_table[i] = 1'(($countones(6'(i)) >> place) & 1);
+    for (int unsigned row = 0; row < 64; row++) begin
+      truth_table[row] = 1'(($countones(6'(row)) >> place) & 1);
+    end
   endfunction
 
   localparam logic [63:0] ONES = truth_table(0);

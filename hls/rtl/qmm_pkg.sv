@@ -10,9 +10,8 @@ package qmm_pkg;
     KIND_TERNARY  = 4'd3   // weights alone: plane 0 weighs +1 (P), plane 1 weighs -1 (N)
   } kind_t;
 
-  // The config beat, 128 bits, first field in the highest bits.
+  // The config beat: bits [127:96] are zero, then these fields, first field in the highest bits.
   typedef struct packed {
-    logic [31:0] reserved;       // zero
     kind_t       weight_kind;    // [95:92]
     logic [3:0]  weight_planes;  // [91:88]
     kind_t       act_kind;       // [87:84]
@@ -20,7 +19,7 @@ package qmm_pkg;
     logic [15:0] output_tiles;   // [79:64] tiles of OUTPUTS outputs whose weights follow
     logic [15:0] token_tiles;    // [63:48] tiles of TOKENS tokens that use these weights
     logic [15:0] k_words;        // [47:32] words of SIMD bits in one row of one plane
-    logic [31:0] k_bits;         // [31:0]  true row length; the bits beyond it are 0
+    logic [31:0] k_bits;         // [31:0]  true row length, 1..k_words*SIMD; the bits beyond it are 0
   } config_t;
 
   typedef enum logic [2:0] {

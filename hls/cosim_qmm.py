@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Co-simulation of the QMM engine: exact matrix products out of the Verilated SystemVerilog.
+
+The engine's weights are what ``docs/numerics.md`` calls binary or ternary, or a second k-bit
+operand (scores, context). A WTWS pair is two products. Figures from here have source cosim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from batflow.errors import EngineError, InputError
+
+from .axis_sim import AxisSim, Beats
+from .packing import Int64, unpack_bits
+from .qmm_protocol import Job, Kind, Operand, QmmConfig, job_beats, operand, plan, qmm_cycles, ternary
+from .verilator import RTL_FOLDER, AxisPort, Module
+
+WeightKind = Literal["binary", "ternary", "signed", "unsigned"]
+
+# The package first; the order of the modules is free.
+_SOURCES = (
+    *("qmm_pkg", "popcount", "compressor6", "and_popcount", "dpu", "plane_accumulator", "axis_skid"),
+    *("sdp_ram", "tile_buffer", "word_counter", "weight_loader", "act_loader", "qmm_control"),
+    *("qmm_array", "result_drain", "qmm_engine"),
+)
+
+
+@dataclass(frozen=True)
+class Product:
+    """Operands of one product: ``acts`` [T, K] and ``weights`` [N, K] as planes."""
+
+    acts: Operand
+    weights: Operand
+
+    @property
+    def binary_macs(self) -> int:
+        """One-bit multiply-accumulates: T * N * K * planes * planes, padding not counted."""
+        act_planes, tokens, length = self.acts.planes.shape
+        weight_planes, outputs, _ = self.weights.planes.shape
+        return tokens * outputs * length * act_planes * weight_planes
+
+
+@dataclass
+class Totals:
+    """What an engine has simulated so far. Seconds are wall time of the clock loop alone."""
+
+    cycles: int = 0
+    binary_macs: int = 0
+    seconds: float = 0.0
+
+    @property
+    def cycles_per_s(self) -> float:
+        """Simulated clocks per second of wall time."""
+        return self.cycles / self.seconds if self.seconds else 0.0
+
+    @property
+    def binary_macs_per_s(self) -> float:
+        """Simulated one-bit multiply-accumulates per second of wall time."""
+        return self.binary_macs / self.seconds if self.seconds else 0.0
+
+
+def engine_module(config: QmmConfig) -> Module:
+    """Describe the engine of a configuration to `verilator.build`."""
+    return Module(
+        top="qmm_engine",
+        sources=tuple(RTL_FOLDER / f"{name}.sv" for name in _SOURCES),
+        parameters=config.parameters(),
+        inputs=(
+            AxisPort("s_axis_w", config.w_lanes * config.simd),
+            AxisPort("s_axis_a", config.a_lanes * config.simd),
+        ),
+        outputs=(AxisPort("m_axis", config.out_lanes * 32),),
+        status="error_code",
+    )
+
+
+def weight_operand(weights: npt.NDArray[np.generic], kind: WeightKind, bits: int, k: int) -> Operand:
+    """Weights as planes: integers [N, K], or packed uint64 [planes, N, words] (docs/contracts.md).
+
+    Raises:
+        InputError: an unknown kind, the wrong number of packed planes, or a value outside the kind.
+    """
+    if kind not in ("binary", "ternary", "signed", "unsigned"):
+        raise InputError(f"weights may be binary, ternary, signed or unsigned, not {kind}")
+    if weights.dtype == np.uint64 and weights.ndim == 3:
+        if len(weights) != {"binary": 1, "ternary": 2}.get(kind, bits):
+            raise InputError(f"{len(weights)} packed planes do not make {kind} weights of {bits} bits")
+        if weights.shape[2] != -(-k // 64):
+            raise InputError(f"packed rows of {weights.shape[2]} words do not hold {k} bits")
+        packed_kind = Kind.BIPOLAR if kind == "binary" else Kind[kind.upper()]
+        return Operand(unpack_bits(weights.astype(np.uint64), k), packed_kind)
+    if kind == "ternary":
+        return ternary(weights)
+    return operand(weights, 1 if kind == "binary" else bits, kind != "unsigned", f"{kind} weights")
+
+
+class QmmEngine:
+    """One simulated engine. After an EngineError it has been reset and can be used again.
+
+    Raises:
+        MissingToolError: no Verilator or compiler.
+        InputError: parameters that the engine refuses.
+    """
+
+    def __init__(self, config: QmmConfig | None = None) -> None:
+        self.config = config or QmmConfig()
+        self.sim = AxisSim(engine_module(self.config))
+        self.totals = Totals()
+
+    def matmul(
+        self,
+        acts: npt.ArrayLike,
+        weights: npt.ArrayLike,
+        *,
+        act_bits: int,
+        act_signed: bool,
+        weight_kind: WeightKind = "binary",
+        weight_bits: int = 1,
+        stall_in: int = 0,
+        stall_out: int = 0,
+        seed: int = 1,
+    ) -> tuple[Int64, int]:
+        """Return acts [T, K] times weights [N, K] transposed, int64 [T, N], and its clocks.
+
+        ``weights`` may be packed planes, see `weight_operand`. Stalls as in `AxisSim.run`.
+
+        Raises:
+            InputError: operands that do not fit each other, their formats or the engine.
+            EngineError: the engine stopped.
+        """
+        left = operand(acts, act_bits, act_signed, "activations")
+        length = left.planes.shape[2]
+        right = weight_operand(np.asarray(weights), weight_kind, weight_bits, length)
+        outcome, cycles = self.run([Product(left, right)], stall_in=stall_in, stall_out=stall_out, seed=seed)
+        return outcome[0], cycles
+
+    def run(
+        self,
+        products: Sequence[Product],
+        *,
+        stall_in: int = 0,
+        stall_out: int = 0,
+        seed: int = 1,
+        max_cycles: int | None = None,
+    ) -> tuple[list[Int64], int]:
+        """Run products back to back; return their accumulators [T, N] and the clocks of all.
+
+        ``max_cycles`` bounds the run; by default it is 100 times what the formula gives.
+
+        Raises:
+            InputError, EngineError: as `matmul`.
+        """
+        plans = [plan(self.config, product.acts, product.weights) for product in products]
+        weights, acts, expected = self._streams(products, plans)
+        formula = self.cycles(products)
+        bound = 100 * formula + 1000 if max_cycles is None else max_cycles
+        stalls = {"stall_in": stall_in, "stall_out": stall_out, "seed": seed}
+        try:
+            run = self.sim.run([weights, acts], [expected], max_cycles=bound, **stalls)
+        except EngineError:
+            self.sim.reset()
+            raise
+        self.totals.cycles += run.cycles
+        self.totals.seconds += run.seconds
+        self.totals.binary_macs += sum(product.binary_macs for product in products)
+        return self._collect(products, plans, run.outputs[0]), run.cycles
+
+    def cycles(self, products: Sequence[Product]) -> int:
+        """Clocks that the formula gives for products sent back to back without stalls."""
+        jobs = [job for p in products for job in plan(self.config, p.acts, p.weights)]
+        return qmm_cycles(self.config, jobs)
+
+    def _streams(self, products: Sequence[Product], plans: Sequence[list[Job]]) -> tuple[Beats, Beats, int]:
+        """Beats of both input streams and the number of result beats."""
+        weights: list[Beats] = []
+        acts: list[Beats] = []
+        results = 0
+        tile_beats = self.config.tokens * self.config.outputs // self.config.out_lanes
+        for product, jobs in zip(products, plans, strict=True):
+            for job in jobs:
+                weight, act = job_beats(self.config, job, product.acts, product.weights)
+                weights.append(weight)
+                acts.append(act)
+                results += job.token_tiles * job.output_tiles * tile_beats
+        return _join(weights), _join(acts), results
+
+    def _collect(self, products: Sequence[Product], plans: Sequence[list[Job]], beats: Beats) -> list[Int64]:
+        """Cut the result stream into accumulators; check that TLAST ends every job."""
+        values = beats.data.view("<i4").reshape(-1)
+        lanes = self.config.out_lanes
+        shape = (self.config.tokens, self.config.outputs)
+        found: list[Int64] = []
+        start = 0
+        for product, jobs in zip(products, plans, strict=True):
+            tokens, outputs = product.acts.planes.shape[1], product.weights.planes.shape[1]
+            acc = np.zeros((tokens, outputs), np.int64)
+            for job in jobs:
+                stop = start + job.token_tiles * job.output_tiles * shape[0] * shape[1]
+                marks = np.flatnonzero(beats.last[start // lanes : stop // lanes])
+                if marks.tolist() != [(stop - start) // lanes - 1]:
+                    raise EngineError(f"TLAST came on beats {marks.tolist()} of a job; check the RTL")
+                tiles = values[start:stop].reshape(job.token_tiles, job.output_tiles, *shape)
+                whole = tiles.transpose(0, 2, 1, 3).reshape(job.token_tiles * shape[0], -1)
+                rows = slice(job.outputs.start, job.outputs.stop)
+                acc[:, rows] += whole[:tokens, : len(job.outputs)]
+                start = stop
+            found.append(acc)
+        return found
+
+
+def _join(parts: Sequence[Beats]) -> Beats:
+    return Beats(np.concatenate([p.data for p in parts]), np.concatenate([p.last for p in parts]))
