@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brevitas layers that carry batflow's quantizers by dependency injection.
+
+Proxies skip the QuantTensor wrapper: its metadata is not used in training (scales are read from
+the quantizers at deployment), and building it costs more than a small layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import brevitas.nn as qnn
+from brevitas.inject import ExtendedInjector
+from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
+from torch import Tensor, nn
+
+from .config import FREE_BETA_SITES, UNSIGNED_SITES, BmtConfig
+from .quantizers import ElasticQuant, WeightQuant
+
+
+class ElasticActivation(ExtendedInjector):  # type: ignore[misc]
+    """Brevitas injector of :class:`ElasticQuant`."""
+
+    proxy_class = ActQuantProxyFromInjector
+    tensor_quant = ElasticQuant
+    narrow_range = False
+
+
+class CoefficientWeight(ExtendedInjector):  # type: ignore[misc]
+    """Brevitas injector of :class:`WeightQuant`."""
+
+    proxy_class = WeightQuantProxyFromInjector
+    tensor_quant = WeightQuant
+    signed = True
+    narrow_range = True
+
+
+def activation_site(config: BmtConfig, site: str) -> nn.Module:
+    """Return the Brevitas identity layer that quantizes ``site`` of a layer."""
+    layer = qnn.QuantIdentity(
+        ElasticActivation,
+        bits=config.bits[site],
+        signed=site not in UNSIGNED_SITES,
+        free_beta=site in FREE_BETA_SITES,
+        return_quant_tensor=False,
+    )
+    layer.act_quant.skip_create_quant_tensor = True
+    return cast(nn.Module, layer)
+
+
+def quant_linear(config: BmtConfig, name: str) -> nn.Module:
+    """Return the Brevitas linear layer ``name`` (one of ``LINEARS``) with quantized weights."""
+    inputs, outputs = config.linear_shape(name)
+    layer = qnn.QuantLinear(
+        inputs,
+        outputs,
+        bias=True,
+        weight_quant=CoefficientWeight,
+        weight_kind=config.weight,
+        weight_per_channel=config.weight_scale == "channel",
+        weight_out_features=outputs,
+        weight_in_features=inputs,
+        return_quant_tensor=False,
+    )
+    layer.weight_quant.skip_create_quant_tensor = True
+    return cast(nn.Module, layer)
+
+
+def elastic_of(layer: Any) -> ElasticQuant:
+    """Return the quantizer inside an activation site."""
+    return cast(ElasticQuant, layer.act_quant.fused_activation_quant_proxy.tensor_quant)
+
+
+def weight_quant_of(layer: Any) -> WeightQuant:
+    """Return the weight quantizer inside a linear layer."""
+    return cast(WeightQuant, layer.weight_quant.tensor_quant)
+
+
+def weight_of(layer: Any) -> Tensor:
+    """Return the latent weight [out, in] of a linear layer."""
+    return cast(Tensor, layer.weight)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The description of one BMT classifier: shape, bits per site, weight kind, labels."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing_extensions import Self
+
+from batflow.errors import InputError
+
+SITES = ("attn_in", "q", "k", "v", "probs", "ctx", "ffn_in", "ffn_mid")
+"""The quantized activations of a layer in the order of docs/numerics.md."""
+
+UNSIGNED_SITES = frozenset({"probs", "ffn_mid"})
+FREE_BETA_SITES = frozenset({"attn_in", "ctx", "ffn_in"})
+LINEARS = ("q", "k", "v", "o", "ffn1", "ffn2")
+
+WeightKind = Literal["binary", "ternary", "wtws"]
+WeightScale = Literal["channel", "tensor"]
+Pooling = Literal["mean", "cls"]
+
+
+class BmtConfig(BaseModel):
+    """Shape and number formats of a BMT classifier.
+
+    Build it with :meth:`create`, which turns every fault into one clear ``InputError``.
+    ``bits`` may be given as one integer (all sites) or as a dictionary that names some sites
+    (the others keep 4).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(ge=1, le=48)
+    hidden: int = Field(ge=2, le=4096)
+    heads: int = Field(ge=1, le=256)
+    ffn: int = Field(ge=1, le=16384)
+    max_len: int = Field(ge=2, le=512)
+    vocab_size: int = Field(ge=2, le=1 << 20)
+    classes: int = Field(ge=1, le=1024)
+    regression: bool = False
+    pooling: Pooling = "mean"
+    bits: dict[str, int] = Field(default_factory=lambda: dict.fromkeys(SITES, 4))
+    weight: WeightKind = "binary"
+    weight_scale: WeightScale = "channel"
+    layernorm_eps: float = Field(default=1e-12, gt=0, lt=1)
+    labels: tuple[str, ...] = ()
+    lower_case: bool = True
+    task: str = ""
+
+    @field_validator("bits", mode="before")
+    @classmethod
+    def _spread_bits(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return dict.fromkeys(SITES, value)
+        if not isinstance(value, dict):
+            return value
+        unknown = sorted(set(value) - set(SITES))
+        if unknown:
+            raise ValueError(f"unknown site {unknown[0]!r}; the sites are {', '.join(SITES)}")
+        return {site: value.get(site, 4) for site in SITES}
+
+    @model_validator(mode="after")
+    def _check_relations(self) -> Self:
+        for site, bits in self.bits.items():
+            if not 1 <= bits <= 8:
+                raise ValueError(f"bits.{site} is {bits}; activations have 1 to 8 bits")
+        if self.hidden % self.heads:
+            raise ValueError(f"heads {self.heads} does not divide hidden {self.hidden}")
+        if self.regression and self.classes != 1:
+            raise ValueError(f"regression has one output; classes is {self.classes}")
+        if not self.regression and self.classes < 2:
+            raise ValueError("classification needs classes of at least 2")
+        if self.labels and len(self.labels) != self.classes and not self.regression:
+            raise ValueError(f"{len(self.labels)} labels for {self.classes} classes")
+        return self
+
+    @classmethod
+    def create(cls, **values: Any) -> BmtConfig:
+        """Return a checked config.
+
+        Raises:
+            InputError: a field is unknown, absent or outside what batflow supports.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            given = "" if first["type"] == "value_error" else f", given {first.get('input')!r}"
+            text = f"model config: {where + ': ' if where else ''}{reason}{given}; correct the config"
+            raise InputError(" ".join(text.split())) from exc
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden // self.heads
+
+    def linear_shape(self, name: str) -> tuple[int, int]:
+        """Return (inputs, outputs) of the linear layer ``name``, one of ``LINEARS``."""
+        if name == "ffn1":
+            return self.hidden, self.ffn
+        return (self.ffn, self.hidden) if name == "ffn2" else (self.hidden, self.hidden)
+
+
+def bounds(bits: int, *, signed: bool) -> tuple[int, int]:
+    """Return the least and greatest q of a site (table of docs/numerics.md)."""
+    if not signed:
+        return 0, (1 << bits) - 1
+    return (-1, 1) if bits == 1 else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The BMT encoder in training mode: binary linears, elastic activations, float softmax and LN."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .brevitas_bridge import activation_site, elastic_of, quant_linear, weight_of, weight_quant_of
+from .config import LINEARS, SITES, BmtConfig
+from .softmax import float_softmax
+
+
+class QuantLayer(nn.Module):
+    """One encoder layer. ``site`` holds the eight quantizers, ``linear`` the six products."""
+
+    def __init__(self, config: BmtConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.linear = nn.ModuleDict({name: quant_linear(config, name) for name in LINEARS})
+        self.site = nn.ModuleDict({name: activation_site(config, name) for name in SITES})
+        self.ln1 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
+        self.ln2 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
+        self.peak: dict[str, float] = {}
+        self.observing = False
+
+    def _heads(self, x: Tensor) -> Tensor:
+        batch, length, _ = x.shape
+        return x.view(batch, length, self.config.heads, -1).transpose(1, 2)
+
+    def attention(self, h: Tensor, mask: Tensor) -> Tensor:
+        """Return the output of the attention block before the residual addition."""
+        a = self.site["attn_in"](h)
+        q, k, v = (self._heads(self.site[n](self.linear[n](a))) for n in ("q", "k", "v"))
+        scores = q @ k.transpose(-1, -2) * (1.0 / math.sqrt(self.config.head_size))
+        probs = self.site["probs"](float_softmax(scores, mask))
+        context = (probs @ v).transpose(1, 2).reshape(h.shape)
+        out: Tensor = self.linear["o"](self.site["ctx"](context))
+        return out
+
+    def ffn(self, h: Tensor) -> Tensor:
+        """Return the output of the FFN block before the residual addition."""
+        middle = self.site["ffn_mid"](self.linear["ffn1"](self.site["ffn_in"](h)))
+        out: Tensor = self.linear["ffn2"](middle)
+        return out
+
+    def _observe(self, name: str, value: Tensor, mask: Tensor) -> None:
+        if self.observing:
+            largest = float(value.detach().abs().amax(-1).masked_fill(~mask, 0).max())
+            self.peak[name] = max(self.peak.get(name, 0.0), largest)
+
+    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
+        """Map the residual stream [B, L, d] to the next; ``mask`` [B, L] is true on tokens."""
+        attn_sum = h + self.attention(h, mask)
+        attn_out: Tensor = self.ln1(attn_sum)
+        ffn_sum = attn_out + self.ffn(attn_out)
+        ffn_out: Tensor = self.ln2(ffn_sum)
+        named = {"h": h, "attn_sum": attn_sum, "attn_out": attn_out}
+        for name, value in (named | {"ffn_sum": ffn_sum, "ffn_out": ffn_out}).items():
+            self._observe(name, value, mask)
+        return ffn_out
+
+    @torch.no_grad()
+    def start_weights(self) -> None:
+        """Centre the latent weights and set their coefficients; once, after copying a teacher."""
+        for linear in self.linear.values():
+            weight_quant_of(linear).start(weight_of(linear))
+
+    def project(self) -> None:
+        """Keep every alpha positive."""
+        for site in self.site.values():
+            elastic_of(site).project()
+
+
+class BmtEncoder(nn.Module):
+    """A stack of :class:`QuantLayer`."""
+
+    def __init__(self, config: BmtConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([QuantLayer(config) for _ in range(config.layers)])
+
+    def quant_layers(self) -> list[QuantLayer]:
+        """Return the layers with their type."""
+        return cast(list[QuantLayer], list(self.layers))
+
+    def forward(self, h: Tensor, mask: Tensor) -> list[Tensor]:
+        """Return the residual stream after each layer, [B, L, d] each."""
+        states = []
+        for layer in self.layers:
+            h = layer(h, mask)
+            states.append(h)
+        return states

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop of teacher and student: AdamW, warm-up, resume, best epoch by the dev split."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from batflow.errors import FormatError, InputError
+from batflow.files import atomic_path, write_json
+
+from .batches import Batch, Split
+
+STATE_FORMAT = 1
+
+
+class Trainable(Protocol):
+    """What the loop needs of a model beside ``torch.nn.Module``."""
+
+    def project(self) -> None:
+        """Bring parameters back into their range after a step."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. ``threads`` is set explicitly: two threads on a busy machine can stall."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 32
+    warmup: float = 0.05
+    clip: float = 1.0
+    weight_decay: float = 0.0
+    seed: int = 1
+    threads: int = 1
+    max_steps: int | None = None
+
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+@torch.no_grad()
+def predict(model: nn.Module, split: Split) -> Tensor:
+    """Return logits [N, classes] in the order of ``split`` (model in evaluation mode)."""
+    training = model.training
+    model.eval()
+    rows, parts = [], []
+    for row, batch in split.in_order():
+        parts.append(model(batch.ids, batch.types, batch.mask)[0])
+        rows.append(row)
+    model.train(training)
+    joined = torch.cat(parts)
+    out = torch.empty_like(joined)
+    out[torch.cat(rows)] = joined
+    return out
+
+
+def score(logits: Tensor, targets: Tensor) -> float:
+    """Return accuracy in percent, or 100 times Pearson's r for regression (float targets)."""
+    if targets.is_floating_point():
+        pair = torch.stack([logits[:, 0].float(), targets])
+        value = float(torch.corrcoef(pair)[0, 1])
+        return 100.0 * value if np.isfinite(value) else 0.0
+    return 100.0 * float((logits.argmax(1) == targets).float().mean())
+
+
+class Trainer:
+    """One training run with a state file that makes an interrupted run continue exactly.
+
+    Args:
+        model: module with ``project``; only parameters that require gradients are trained.
+        loss: maps (model, batch) to a scalar.
+        settings: how to train.
+        state_path: file written after every epoch and read at the start; None keeps no state.
+        metrics_path: JSON of one record per epoch; None writes none.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        settings: TrainSettings,
+        *,
+        state_path: Path | None = None,
+        metrics_path: Path | None = None,
+    ) -> None:
+        if settings.epochs < 1 or settings.batch_size < 1 or settings.threads < 1:
+            raise InputError("epochs, batch_size and threads must be at least 1")
+        self.model, self.loss, self.settings = model, loss, settings
+        self.state_path, self.metrics_path = state_path, metrics_path
+        self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Tensor] = {}
+        self.step = 0
+
+    def _rate(self, total: int) -> float:
+        warm = max(1, int(total * self.settings.warmup))
+        if self.step < warm:
+            return self.settings.learning_rate * (self.step + 1) / warm
+        return self.settings.learning_rate * (total - self.step) / max(1, total - warm)
+
+    def _one_step(self, batch: Batch, total: int) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(total)
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self.loss(self.model, batch)
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        self.optimizer.step()
+        self.model.project()  # type: ignore[operator]
+        self.step += 1
+        return float(value.detach())
+
+    def _epoch(self, train: Split, epoch: int, progress: Progress) -> float:
+        batches = train.shuffled(self.settings.batch_size, self.settings.seed, epoch)
+        total = len(batches) * self.settings.epochs
+        if self.settings.max_steps is not None:
+            total = min(total, self.settings.max_steps)
+        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=len(batches))
+        losses = []
+        self.model.train()
+        for rows in batches:
+            if self.step >= total:
+                break
+            losses.append(self._one_step(train.take(rows), total))
+            progress.update(task, advance=1, description=self._label(epoch, losses))
+        progress.remove_task(task)
+        if losses and not np.isfinite(losses[-1]):
+            raise InputError("the loss is not finite; lower the learning rate")
+        return float(np.mean(losses)) if losses else float("nan")
+
+    def _label(self, epoch: int, losses: Sequence[float]) -> str:
+        return f"epoch {epoch + 1}/{self.settings.epochs} loss {np.mean(losses[-20:]):.3f}"
+
+    def run(self, train: Split, dev: Split) -> list[dict[str, Any]]:
+        """Train, keep the best epoch of the dev split in the model, return the epoch records.
+
+        ``KeyboardInterrupt`` passes through; the next run with the same state file goes on from
+        the last finished epoch and ends with the same weights as an uninterrupted one.
+
+        Raises:
+            InputError: the loss is not finite, or the state file is of other settings.
+            FormatError: the state file is corrupt.
+        """
+        torch.set_num_threads(self.settings.threads)
+        self._load_state()
+        with Progress(transient=True) as progress:
+            for epoch in range(len(self.history), self.settings.epochs):
+                began = time.perf_counter()
+                loss = self._epoch(train, epoch, progress)
+                dev_score = score(predict(self.model, dev), dev.targets)
+                best = max((r["dev"] for r in self.history), default=float("-inf"))
+                self.history.append(
+                    {"epoch": epoch + 1, "loss": loss, "dev": dev_score, "step": self.step}
+                    | {"seconds": round(time.perf_counter() - began, 2)}
+                )
+                if dev_score >= best:
+                    self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+                self._save_state()
+                progress.console.print(
+                    f"epoch {epoch + 1}: loss {loss:.4f}, dev {dev_score:.2f},"
+                    f" {self.history[-1]['seconds']:.0f} s"
+                )
+        self.model.load_state_dict(self.best)
+        return self.history
+
+    def _save_state(self) -> None:
+        if self.metrics_path is not None:
+            record = {"settings": asdict(self.settings), "epochs": self.history}
+            write_json(self.metrics_path, record)
+        if self.state_path is None:
+            return
+        state = {
+            "format": STATE_FORMAT,
+            "settings": asdict(self.settings),
+            "history": self.history,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+        }
+        with atomic_path(self.state_path) as temporary:
+            torch.save(state, temporary)
+
+    def _load_state(self) -> None:
+        if self.state_path is None or not self.state_path.exists():
+            return
+        try:
+            state = torch.load(self.state_path, weights_only=True)
+            settings = {k: v for k, v in state["settings"].items() if k != "threads"}
+            version = state["format"]
+        except (
+            OSError,
+            RuntimeError,
+            KeyError,
+            TypeError,
+            EOFError,
+            ValueError,
+            pickle.UnpicklingError,
+        ) as exc:
+            raise FormatError(
+                f"{self.state_path} is not a training state; delete it to train from the start"
+            ) from exc
+        wanted = {k: v for k, v in asdict(self.settings).items() if k != "threads"}
+        if version != STATE_FORMAT or settings != wanted:
+            raise InputError(
+                f"{self.state_path} belongs to other training settings; delete it or restore them"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history, self.step, self.best = state["history"], state["step"], state["best"]
