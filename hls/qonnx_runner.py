@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,18 @@ def rebatch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
     return copy
 
 
+@contextmanager
+def _unsanitized() -> Iterator[None]:
+    """Keep qonnx from rounding tensors to their datatypes: that would hide what is no integer."""
+    name = "SANITIZE_QUANT_TENSORS"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(name) if before is None else os.environ.update({name: before})
+
+
 class QonnxModel:
     """model.onnx under ``qonnx``, for ``batch`` sentences at a time.
 
@@ -47,8 +62,10 @@ class QonnxModel:
     def run(
         self, ids: Int64, types: Int64, mask: Int64, *, taps: bool = False
     ) -> tuple[Int64, dict[str, npt.NDArray[np.generic]]]:
-        """Integer logits [n, classes] of padded inputs [n, max_len]; with ``taps`` every tensor of the
-        last batch by its name (padded to the batch)."""
+        """Integer logits [n, classes] of padded inputs [n, max_len].
+
+        With ``taps`` also every tensor of the last batch by its name, padded to the batch.
+        """
         logits = []
         context: dict[str, npt.NDArray[np.generic]] = {}
         for start in range(0, len(ids), self.batch):
@@ -57,6 +74,7 @@ class QonnxModel:
             # A short last batch is filled up with copies of its first sentence.
             padded = [np.concatenate([r, np.repeat(r[:1], self.batch - count, axis=0)]) for r in rows]
             feed = dict(zip(INPUTS, (p.astype(np.int64) for p in padded), strict=True))
-            context = execute_onnx(self._wrapper, feed, return_full_exec_context=taps)
+            with _unsanitized():
+                context = execute_onnx(self._wrapper, feed, return_full_exec_context=taps)
             logits.append(np.rint(context["logits"][:count]).astype(np.int64))
         return np.concatenate(logits), context if taps else {}
