@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes that bring operands to a QMM engine: planes from a buffer as rows, planes from a buffer as
+// columns, weights and channel constants from memory.
+//
+// Orders are those of qmm.hpp. feed_rows II 1: T reads of one plane a cycle (rows banked by T). feed_columns
+// II 1: O reads. feed_weights reads, for each column tile, its constants (M of every part, then C), then each
+// pass's O rows of ceil(inputs/64) words as one burst; its cycles are bits / kBusBits (weight_tile_cycles),
+// and it runs ahead of the engine by what the streams hold. Source: ours.
+#ifndef BATFLOW_FEED_HPP
+#define BATFLOW_FEED_HPP
+#include "image_layout.hpp"
+#include "planes.hpp"
+#include "qmm.hpp"
+
+namespace bat {
+
+// Where a matrix of the image lies: byte offsets from the image's start.
+struct MatrixAt {
+  std::uint64_t weight, m, c;
+  int shift;
+};
+
+// Rows of `planes` [row][plane][base + word] as the a operand; rows beyond job.rows are 0.
+template <class Cfg, class P>
+void feed_rows(const QmmJob& job, const P& planes, int base, hls::stream<AVec<Cfg>>& out) {
+  const QmmLoops<Cfg> loops(job);
+  for (int ot = 0; ot < loops.outer * loops.column_tiles; ++ot) {
+    for (int rt = 0; rt < loops.row_tiles; ++rt) {
+      const int first = (job.token_major ? ot / loops.column_tiles : rt) * Cfg::kTokens;
+      for (int b = 0; b < job.a.bits; ++b) {
+        for (int pass = 0; pass < job.passes(); ++pass) {
+          for (int word = 0; word < loops.words; ++word) {
+#pragma HLS PIPELINE II = 1
+            AVec<Cfg> a;
+            for (int t = 0; t < Cfg::kTokens; ++t) {
+#pragma HLS UNROLL
+              a.word[t] = 0;
+              if (first + t < job.rows) a.word[t] = planes.words[first + t][b][base + word];
+            }
+            out.write(a);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Rows row0 .. row0 + job.columns - 1 of `planes` as the w operand (activation x activation).
+template <class Cfg, class P>
+void feed_columns(const QmmJob& job, const P& planes, int row0, int base, hls::stream<WVec<Cfg>>& out) {
+  const QmmLoops<Cfg> loops(job);
+  for (int ot = 0; ot < loops.outer * loops.column_tiles; ++ot) {
+    const int first = (ot % loops.column_tiles) * Cfg::kOutputs;
+    for (int pass = 0; pass < job.passes(); ++pass) {
+      for (int word = 0; word < loops.words; ++word) {
+#pragma HLS PIPELINE II = 1
+        WVec<Cfg> w;
+        for (int o = 0; o < Cfg::kOutputs; ++o) {
+#pragma HLS UNROLL
+          w.word[o] = 0;
+          if (first + o < job.columns) w.word[o] = planes.words[row0 + first + o][pass][base + word];
+        }
+        out.write(w);
+      }
+    }
+  }
+}
+
+// S-bit word `word` of a packed row of `row_words` 64-bit words.
+template <int S>
+ap_uint<S> weight_word(const word_t* row, int word, int row_words) {
+#pragma HLS INLINE
+  if (S <= 64) return ap_uint<S>(row[word * S / 64] >> (word * S % 64));
+  ap_uint<S> value = 0;
+  for (int i = 0; i < S / 64; ++i) {
+#pragma HLS UNROLL
+    const int at = word * (S / 64) + i;
+    if (at < row_words) value |= ap_uint<S>(row[at]) << (64 * i);
+  }
+  return value;
+}
+
+// Channel constants of output `o`: M int32 [parts, outputs], C int64 [outputs].
+template <class Memory>
+Channel channel_constants(const Memory& image, const MatrixAt& at, int outputs, int parts, int o) {
+#pragma HLS INLINE
+  Channel channel;
+  channel.m[1] = 0;
+  for (int part = 0; part < parts; ++part) {
+    const int index = part * outputs + o;
+    const word_t pair = image[at.m / 8 + index / 2];
+    channel.m[part] = m_t(index % 2 != 0 ? pair >> 32 : pair);
+  }
+  channel.c = c_t(image[at.c / 8 + o]);
+  return channel;
+}
+
+// Weights and constants of a matrix of the image, tile by tile.
+template <class Cfg, class Memory>
+void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hls::stream<WVec<Cfg>>& out,
+                  hls::stream<Channel>& constants) {
+  const QmmLoops<Cfg> loops(job);
+  constexpr int kRowWords = div_up(QmmSizes<Cfg>::kWidest, 64);
+  const int row_words = div_up(job.inputs, 64);
+  for (int ot = 0; ot < loops.column_tiles; ++ot) {
+    const int first = ot * Cfg::kOutputs;
+    for (int o = first; o < min_of(first + Cfg::kOutputs, job.columns); ++o) {
+#pragma HLS PIPELINE
+      constants.write(channel_constants(image, at, job.columns, job.mode == kWtws ? 2 : 1, o));
+    }
+    const int outputs = min_of(Cfg::kOutputs, job.columns - first);
+    for (int pass = 0; pass < job.passes(); ++pass) {
+      // The tile's rows of a pass are contiguous in the image: one burst.
+      word_t rows[Cfg::kOutputs][kRowWords];
+      const std::uint64_t start = at.weight / 8 + (std::uint64_t(pass) * job.columns + first) * row_words;
+      for (int o = 0; o < outputs; ++o) {
+        for (int i = 0; i < row_words; ++i) {
+#pragma HLS PIPELINE II = 1
+          rows[o][i] = image[start + std::uint64_t(o) * row_words + i];
+        }
+      }
+      for (int word = 0; word < loops.words; ++word) {
+#pragma HLS PIPELINE II = 1
+        WVec<Cfg> w;
+        for (int o = 0; o < Cfg::kOutputs; ++o) {
+#pragma HLS UNROLL
+          w.word[o] =
+              o < outputs ? weight_word<Cfg::kSimd>(rows[o], word, row_words) : ap_uint<Cfg::kSimd>(0);
+        }
+        out.write(w);
+      }
+    }
+  }
+}
+
+// Cycles that memory takes for one column tile of weights with its constants.
+template <class Cfg>
+std::uint64_t weight_tile_cycles(const QmmJob& job) {
+  const int parts = job.mode == kWtws ? 2 : 1;
+  const std::uint64_t words = std::uint64_t(Cfg::kOutputs) * (job.passes() * div_up(job.inputs, 64) + 1) +
+                              div_up(Cfg::kOutputs * parts, 2);
+  return (words * 64 + Cfg::kBusBits - 1) / Cfg::kBusBits;
+}
+
+}  // namespace bat
+#endif

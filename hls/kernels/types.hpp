@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words, formats and the dyadic step that all units share (docs/numerics.md).
+//
+// A build gives `struct Config` with static constexpr int members, none of which has a default here:
+//   kMaxLayers kMaxHidden kMaxHeads kMaxFfn kMaxTokens kMaxBits   buffer sizes
+//   kTokens kOutputs kSimd                                        QMM: rows, columns, bits in parallel
+//   kVuLanes kLnLanes kSoftmaxLanes                               values per cycle
+//   kBusBits                                                      bits per cycle from memory
+#ifndef BATFLOW_TYPES_HPP
+#define BATFLOW_TYPES_HPP
+#include <ap_int.h>
+#ifdef __SYNTHESIS__
+#include <ap_axi_sdata.h>
+#endif
+
+#include <cstdint>
+
+namespace bat {
+
+typedef ap_int<16> h_t;       // residual stream
+typedef ap_int<9> q_t;        // an activation: -128..255
+typedef ap_int<32> acc_t;     // accumulator, |a| < 2^31
+typedef ap_int<16> m_t;       // M in [0, 2^15)
+typedef ap_int<46> c_t;       // |C| < 2^45
+typedef ap_int<50> dyadic_t;  // a1*M1 + a2*M2 + C
+typedef ap_uint<64> word_t;   // memory and stream word
+
+// One beat of the AXI4-Stream ports; `keep` has a bit for each byte.
+#ifdef __SYNTHESIS__
+typedef ap_axiu<64, 0, 0, 0> Beat;
+#else
+struct Beat {
+  word_t data;
+  ap_uint<8> keep;
+  ap_uint<1> last;
+};
+#endif
+
+inline Beat make_beat(const word_t& data, bool last) {
+#pragma HLS INLINE
+  Beat beat;
+  beat.data = data;
+  beat.keep = 0xFF;
+#ifdef __SYNTHESIS__
+  beat.strb = 0xFF;
+#endif
+  beat.last = last;
+  return beat;
+}
+
+constexpr int div_up(int a, int b) { return (a + b - 1) / b; }
+constexpr int max_of(int a, int b) { return a > b ? a : b; }
+constexpr int min_of(int a, int b) { return a < b ? a : b; }
+
+// An activation format: 1 to 8 bits. Bipolar is 1 bit signed: {-1, +1}.
+struct Format {
+  int bits;
+  bool is_signed;
+  bool bipolar() const { return is_signed && bits == 1; }
+  int low() const { return is_signed ? -(1 << (bits - 1)) : 0; }
+  int high() const { return is_signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1; }
+};
+
+// (acc1*M1 + acc2*M2 + C) >> n with an arithmetic shift; 50 bits hold every intermediate sum.
+inline dyadic_t dyadic(acc_t acc1, acc_t acc2, m_t m1, m_t m2, c_t c, int shift) {
+#pragma HLS INLINE
+  const dyadic_t sum = dyadic_t(acc1 * m1) + dyadic_t(acc2 * m2) + dyadic_t(c);
+  return sum >> shift;
+}
+
+// Constants of one requantization with a common scale.
+struct Dyadic {
+  m_t m;
+  c_t c;
+  int shift;
+};
+
+// Constants of one output channel; m[1] is 0 unless the weights are a WTWS pair.
+struct Channel {
+  m_t m[2];
+  c_t c;
+};
+
+// Saturates to 16 bits; adds one to `saturations` when that changes the value.
+template <class Value>
+inline h_t saturate(const Value& value, std::uint32_t& saturations) {
+#pragma HLS INLINE
+  if (value > 32767) {
+    ++saturations;
+    return 32767;
+  }
+  if (value < -32768) {
+    ++saturations;
+    return -32768;
+  }
+  return h_t(value);
+}
+
+// Cycles of the latency formulas in the headers; the source of every csim figure is "estimate".
+struct Counters {
+  std::uint64_t total;
+  std::uint64_t mha_busy;
+  std::uint64_t ffn_busy;
+  std::uint64_t qmm_busy;
+  std::uint64_t weight_wait;
+  std::uint64_t input_wait;
+  std::uint64_t stall_softmax;
+  std::uint64_t stall_ln;
+  std::uint32_t saturations;
+};
+
+}  // namespace bat
+#endif
