@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named steps in order, each skipped when its inputs have not changed. Source: ours.
 
-A step's input hash covers its settings, the content of the artefacts it reads, and batflow's
-version. It is up to date when that hash and the hashes of its artefacts are those of ``run.json``.
+A step's input hash covers its settings, the content of the artefacts it reads, batflow's version
+and, after training, the source of the rooms that do the work. It is up to date when that hash and
+the hashes of its artefacts are those of ``run.json``.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
+import importlib
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -20,12 +24,14 @@ from rich.table import Table
 
 import batflow
 from batflow.errors import InputError
+from batflow.files import sha256_file
 
 from .progress import Advance, progress_bar
 from .run_folder import RunFolder, hash_path
 
 Action = Callable[[RunFolder, Advance], None]
 Status = Literal["done", "up to date", "attached"]
+SOURCE_SUFFIXES = {".py", ".hpp", ".cpp", ".h", ".sv", ".yaml", ".html"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Step:
 
     ``settings`` are the fields of ``RunConfig`` that it depends on. ``supply`` makes the artefacts
     without the step's own work (from files that come with batflow) when a run starts later.
-    ``draws`` says that the action shows its own progress bar.
+    ``uses`` are artefacts that it takes when they are there, ``rooms`` the packages whose source
+    its result depends on. ``draws`` says that the action shows its own progress bar.
     """
 
     name: str
@@ -44,6 +51,8 @@ class Step:
     action: Action
     about: str
     supply: Action | None = None
+    uses: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
     draws: bool = False
 
 
@@ -62,9 +71,20 @@ def input_hash(step: Step, run: RunFolder) -> str:
         "batflow": batflow.__version__,
         "step": step.name,
         "settings": run.config.part(step.settings),
-        "reads": {name: hash_path(run.artefact(name)) for name in step.reads},
+        "reads": {name: hash_path(run.artefact(name)) for name in (*step.reads, *step.uses)},
+        "rooms": [source_hash(room) for room in step.rooms],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def source_hash(room: str) -> str:
+    """Return the SHA-256 over the source files of the package ``batflow.<room>``."""
+    digest = hashlib.sha256()
+    folder = Path(next(iter(importlib.import_module(f"batflow.{room}").__path__)))
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in SOURCE_SUFFIXES):
+        digest.update(f"{path.relative_to(folder)}\0{sha256_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def is_current(step: Step, run: RunFolder) -> bool:

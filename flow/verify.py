@@ -119,6 +119,12 @@ def tap_order(layers: int) -> list[str]:
     return ["embed", *inner, "pooled", "logits"]
 
 
+def is_tap(name: str) -> bool:
+    """Whether a tensor of this name is a tap of docs/contracts.md."""
+    layer, _, tap = name.partition(".")
+    return name in HOST_TAPS or (tap in LAYER_TAPS and layer[:1] == "L" and layer[1:].isdigit())
+
+
 def unit_of(tap: str) -> tuple[int | None, str]:
     """Return (layer, unit) of the tap called ``tap``."""
     if tap in HOST_TAPS:

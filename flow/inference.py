@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``batflow run``: one sentence through the bundle, as a user on a board would do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def classify_text(bundle: Path, text: str, second: str | None = None) -> dict[str, Any]:
+    """Return label, integer logits, cycles and where they come from.
+
+    Raises:
+        UserError: a bad sentence, bundle, or engine.
+    """
+    from batflow.host.accelerator import Accelerator
+
+    with Accelerator(bundle) as accelerator:
+        result = accelerator.infer(text, second)
+        kind = accelerator.bundle.manifest.kind
+    return {"text": text, "engine": kind, **result.to_json()}
+
+
+def answer_text(answer: dict[str, Any]) -> str:
+    """Return the answer in lines for a terminal."""
+    latency = answer["latency"]
+    lines = [
+        f"[bold]{answer['label']}[/]",
+        f"integer logits  {' '.join(str(value) for value in answer['logits'])}",
+        f"tokens          {answer['tokens']}, of them unknown {answer['unknown']}",
+        f"cycles          {latency['cycles']:,} = {latency['engine_us']:,.0f} us"
+        f" at {latency['clock_mhz']:g} MHz (source: {latency['cycles_source']})",
+        f"wall time       {latency['wall_us']:,.0f} us on this host (source: host)",
+        f"engine          {answer['engine']}",
+    ]
+    return "\n".join(lines)
