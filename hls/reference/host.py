@@ -42,7 +42,8 @@ def pool(h: Int64, mask: npt.NDArray[np.bool_], mode: str) -> Int64:
     if mode == "cls":
         return h[..., 0, :]
     total = (h * mask[..., None]).sum(axis=-2)
-    return (total * reciprocal(mask.sum(axis=-1))[..., None] + (1 << 19)) >> 20
+    mean: Int64 = (total * reciprocal(mask.sum(axis=-1))[..., None] + (1 << 19)) >> 20
+    return mean
 
 
 def classify(host: HostPart, pooled: Int64) -> Int64:
