@@ -75,7 +75,9 @@ class Accelerator:
             )
 
     @overload
-    def infer(self, given: str | Ids, pair: str | None = None) -> Result: ...
+    def infer(  # type: ignore[overload-overlap]
+        self, given: str | Ids, pair: str | None = None
+    ) -> Result: ...
     @overload
     def infer(self, given: Sequence[str], pair: None = None) -> list[Result]: ...
 

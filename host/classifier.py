@@ -11,14 +11,17 @@ from .program import HostProgram, Int16, Int64
 def pool(h: Int16, mode: str) -> Int64:
     """Pool ``h`` int16 [l, d] of true tokens to int64 [d]; mode mean or cls."""
     if mode == "cls":
-        return h[0].astype(np.int64)
+        first: Int64 = h[0].astype(np.int64)
+        return first
     reciprocal = ((1 << 21) // len(h) + 1) >> 1
-    return (h.sum(axis=0, dtype=np.int64) * reciprocal + (1 << 19)) >> 20
+    pooled: Int64 = (h.sum(axis=0, dtype=np.int64) * reciprocal + (1 << 19)) >> 20
+    return pooled
 
 
 def classify(program: HostProgram, h: Int16) -> Int64:
     """Integer logits int64 [classes] of the encoder's output ``h`` int16 [l, d]."""
-    return program.head_weight @ pool(h, program.pooling) + program.head_bias
+    logits: Int64 = program.head_weight @ pool(h, program.pooling) + program.head_bias
+    return logits
 
 
 def real_logits(program: HostProgram, logits: Int64) -> list[float]:

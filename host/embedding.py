@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from batflow.errors import InputError
 from .integers import layernorm
 from .program import HostProgram, Int16, Int64
 
-Ids = Sequence[int] | npt.NDArray[np.integer]
+Ids = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 def _as_ids(values: Ids, what: str) -> Int64:

@@ -185,7 +185,8 @@ class Link:
         values = {name: self.registers.read(name) for name in ("CTRL", "ERROR")}
         send, receive = self._dma_status()
         error = self.registers.table.error(values["ERROR"])[0]
-        engine = getattr(self.device, "failure", "")
+        # Only an emulated device can tell more than its registers.
+        engine = self.device.explain() if hasattr(self.device, "explain") else ""
         return EngineError(
             f"{text} [CTRL={values['CTRL']:#x} ERROR={values['ERROR']} {error} "
             f"MM2S_DMASR={send:#x} S2MM_DMASR={receive:#x}"
@@ -206,8 +207,6 @@ class Link:
                 raise EngineError(f"no reset within {self.timeout_s} s; load the overlay again")
         self.dma.sendchannel.start()
         self.dma.recvchannel.start()
-        if hasattr(self.device, "failure"):
-            self.device.failure = ""
         self._faulted = ""
         self._drop()
         self._program()

@@ -167,7 +167,7 @@ def _from_parts(folder: Path, digest: str, document: dict[str, Any], arrays: Arr
 def _check_shapes(folder: Path, program: HostProgram) -> None:
     """Check that tables fit one another, so that later indexing cannot fail."""
     d, classes = program.hidden, len(program.labels)
-    expected = {
+    expected: dict[str, tuple[npt.NDArray[Any], type, tuple[int, ...]]] = {
         "embed.word": (program.word, np.int16, (len(program.vocab), d)),
         "embed.position": (program.position, np.int16, (program.max_len, d)),
         "embed.type": (program.type, np.int16, (2, d)),

@@ -2,7 +2,8 @@
 """WordPiece tokenizer equal to BERT's, in pure Python. Source: BERT's tokenization.
 
 Basic tokenizer (control characters, CJK, lower case, accents, punctuation), then greedy
-longest match over the vocabulary.
+longest match over the vocabulary. It agrees with the ``tokenizers`` library on every character
+of Unicode 8; that library does not know later ones, Python does (some 500 marks of rare scripts).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def _is_whitespace(char: str) -> bool:
 
 
 def _is_control(char: str) -> bool:
-    return char not in "\t\n\r" and unicodedata.category(char).startswith("C")
+    # Cn is no control here: tokenizers keeps characters that are not assigned.
+    return char not in "\t\n\r" and unicodedata.category(char) in ("Cc", "Cf", "Co")
 
 
 def _is_punctuation(char: str) -> bool:
@@ -140,7 +142,7 @@ class Tokenizer:
     def encode(self, text: str, pair: str | None = None, max_len: int | None = None) -> Encoding:
         """[CLS] text [SEP], or [CLS] text [SEP] pair [SEP] with types 0 and 1.
 
-        Longer than ``max_len``: the end of the text is cut, of a pair the end of the longer one.
+        Longer than ``max_len``: the end of the text is cut, of a pair the end of the longer one first.
 
         Raises:
             InputError: a text that is not a string or has no token, or no room for one.
@@ -170,8 +172,12 @@ def _truncate(parts: list[list[int]], max_len: int | None) -> int:
     room = max_len - 1 - len(parts)
     if room < len(parts):
         raise InputError(f"max_len {max_len} leaves no room for text; give at least {2 * len(parts) + 1}")
-    cut = 0
-    while sum(map(len, parts)) > room:
-        max(reversed(parts), key=len).pop()
-        cut += 1
+    cut = max(sum(map(len, parts)) - room, 0)
+    if cut and len(parts) == 1:
+        del parts[0][room:]
+    elif cut:
+        # As tokenizers' longest_first: the shorter keeps at most half, the longer the rest.
+        shorter, longer = sorted(parts, key=len)
+        del shorter[room // 2 :]
+        del longer[room - len(shorter) :]
     return cut

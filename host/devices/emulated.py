@@ -75,7 +75,6 @@ class EmulatedDevice(Device):  # type: ignore[misc]
         self.bitfile_name = ""
         self.timestamp = ""
         self.engine: Engine | None = None
-        self.failure = ""
         self.dma: AxiDma | None = None
         self._fixed: list[tuple[int, int, Window]] = [
             (CRL_APB, WINDOW, crl_apb()),
@@ -136,9 +135,14 @@ class EmulatedDevice(Device):  # type: ignore[misc]
             self.dma.step()
             self.engine.advance(cycles)
             self.dma.step()
-        except EngineError as exc:
-            # As on a board: a failed engine is told by its registers, not by the bus.
-            self.failure = str(exc)
+        except EngineError:
+            # As on a board: a failed engine is told by its registers, not by the bus. Its text
+            # stays with the engine for :meth:`explain`.
+            return
+
+    def explain(self) -> str:
+        """The engine's own words for its last failure; empty when there is none."""
+        return "" if self.engine is None else self.engine.last_error()
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Trap of a register read; pynq's MMIO calls this."""
