@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,18 @@ from batflow.errors import FormatError
 
 from .packing import Int64
 from .program import NUMERICS_VERSION
+
+HASH_KEY = "batflow.sha256"
+
+
+def content_hash(model: onnx.ModelProto) -> str:
+    """SHA-256 over ``key NUL value NUL`` of the other metadata, keys sorted, then over the graph."""
+    digest = hashlib.sha256()
+    for entry in sorted(model.metadata_props, key=lambda e: e.key):
+        if entry.key != HASH_KEY:
+            digest.update(f"{entry.key}\0{entry.value}\0".encode())
+    digest.update(model.graph.SerializeToString(deterministic=True))
+    return digest.hexdigest()
 
 
 class Graph:
@@ -41,6 +54,8 @@ class Graph:
                 f"{path}: numerics version {self.meta.get('batflow.numerics')}; this batflow lowers"
                 f" {NUMERICS_VERSION}; export the model with `batflow export`"
             )
+        if self.meta.get(HASH_KEY) != content_hash(self.model):
+            raise FormatError(f"{path}: the hash does not fit the content; the file was edited; export again")
         self._initializers = {t.name: t for t in self.model.graph.initializer}
         self._producers = {o: node for node in self.model.graph.node for o in node.output}
         self.used: set[str] = set()

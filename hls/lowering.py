@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from onnx import NodeProto
 
-from batflow.errors import FormatError
+from batflow.errors import FormatError, InputError
 
 from .graph import Graph
 from .lowering_shape import read_meta, read_shape
@@ -49,7 +49,7 @@ def lower(path: Path) -> EncoderProgram:
     graph.check_all_used()
     labels, vocab, frac_bits, meta = read_meta(graph, shape)
     program = EncoderProgram(shape, tuple(layers), host, labels, vocab, frac_bits, meta)
-    check_widths(program)
+    check_widths(program, path)
     return program
 
 
@@ -103,13 +103,17 @@ def _matrix(graph: Graph, node: NodeProto, first: int, source: str, operand: For
         parts.append(np.ascontiguousarray(weight.T))
         kinds.append(kind)
     kind = "wtws" if len(parts) == 2 else kinds[0]
+    try:
+        packed = pack_weights(parts, kind)
+    except InputError as exc:
+        raise FormatError(f"{graph.path}: node {node.name}: {exc}") from exc
     outputs, inputs = parts[0].shape
     spread = [np.broadcast_to(graph.integers(node.input[p + 1]), (outputs,)) for p in positions]
     return Matrix(
         kind=kind,
         inputs=inputs,
         outputs=outputs,
-        weight=pack_weights(parts, kind),
+        weight=packed,
         M=np.stack(spread),
         C=np.broadcast_to(graph.integers(node.input[first + 2]), (outputs,)).copy(),
         shift=int(graph.attribute(node, "shift")),

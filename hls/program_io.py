@@ -114,7 +114,7 @@ def program_hash(program: EncoderProgram) -> str:
 
 def save_program(program: EncoderProgram, folder: Path) -> str:
     """Write ``program`` as a folder, atomically; return its hash."""
-    check_widths(program)
+    check_widths(program, folder)
     document, arrays = to_document(program), to_arrays(program)
     digest = hash_parts(document, arrays)
     with atomic_path(folder) as temporary:
@@ -161,7 +161,7 @@ def load_program(folder: Path) -> EncoderProgram:
     if hashlib.sha256("\n".join(vocab).encode()).hexdigest() != document["vocab_sha256"]:
         raise FormatError(f"{folder}: vocab.txt is not the program's; lower the model again")
     program = from_parts(document, arrays, vocab)
-    check_widths(program)
+    check_widths(program, folder)
     if image != build_image(program, str(digest)):
         raise FormatError(f"{folder}: image.bin is not the program's; lower the model again")
     return program

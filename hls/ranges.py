@@ -44,44 +44,46 @@ def check_dyadic(where: str, M: Int64, C: Int64, shift: int, signed_m: bool = Fa
         raise FormatError(f"{where}: shift {shift} is outside 0..{SHIFT_LIMIT}; export again")
 
 
-def check_widths(program: EncoderProgram) -> None:
-    """Check every product's and unit's width against what the engines carry.
+def check_widths(program: EncoderProgram, source: object) -> None:
+    """Check every product's and unit's width against what the engines carry; ``source`` is a file's name.
 
     Raises:
         FormatError: an accumulator passes 32 bits or a constant its bound.
     """
     for index, layer in enumerate(program.layers):
         for name, matrix in layer.matrices.items():
-            where = f"L{index}.{name}"
+            where = f"{source}: L{index}.{name}"
             check_dyadic(where, matrix.M, matrix.C, matrix.shift)
             if matrix.acc_bits > ACC_LIMIT_BITS:
                 raise FormatError(
                     f"{where}: accumulators need {matrix.acc_bits} bits; engines carry {ACC_LIMIT_BITS}"
                 )
         for name, dyadic in layer.dyadics.items():
-            check_dyadic(f"L{index}.{name}", np.array([dyadic.M]), np.array([dyadic.C]), dyadic.shift)
+            check_dyadic(
+                f"{source}: L{index}.{name}", np.array([dyadic.M]), np.array([dyadic.C]), dyadic.shift
+            )
         for name, norm in layer.norms.items():
-            check_dyadic(f"L{index}.{name}", norm.gamma, norm.beta, norm.shift, signed_m=True)
+            check_dyadic(f"{source}: L{index}.{name}", norm.gamma, norm.beta, norm.shift, signed_m=True)
             if not 1 <= norm.epsilon < 1 << 40:
-                raise FormatError(f"L{index}.{name}: epsilon {norm.epsilon} is outside [1, 2^40)")
-        check_attention(index, program)
+                raise FormatError(f"{source}: L{index}.{name}: epsilon {norm.epsilon} is outside [1, 2^40)")
+        check_attention(index, program, source)
 
 
-def check_attention(index: int, program: EncoderProgram) -> None:
+def check_attention(index: int, program: EncoderProgram, source: object) -> None:
     """Check the softmax constants and the widths of scores and context of one layer."""
     layer, shape = program.layers[index], program.shape
     constants, formats = layer.softmax, layer.formats
     if not (1 <= constants.scale < M_LIMIT and 1 <= constants.scale_shift <= SHIFT_LIMIT):
         raise FormatError(
-            f"L{index}.softmax: scale {constants.scale} >> {constants.scale_shift} is out of range"
+            f"{source}: L{index}.softmax: scale {constants.scale} >> {constants.scale_shift} is out of range"
         )
     if not (1 <= constants.reciprocal < 1 << 39 and 1 <= constants.shift <= 60):
         raise FormatError(
-            f"L{index}.softmax: reciprocal {constants.reciprocal}, shift {constants.shift} out of range"
+            f"{source}: L{index}.softmax: reciprocal {constants.reciprocal}, shift {constants.shift} out of range"
         )
     scores = shape.hidden // shape.heads * formats["q"].largest * formats["k"].largest
     context = shape.max_len * formats["probs"].largest * formats["v"].largest
     if signed_bits(max(2 * scores, context)) > ACC_LIMIT_BITS:
         raise FormatError(
-            f"L{index}: scores or context pass {ACC_LIMIT_BITS} bits; use fewer bits or shorter sequences"
+            f"{source}: L{index}: scores or context pass {ACC_LIMIT_BITS} bits; use fewer bits or shorter sequences"
         )

@@ -101,7 +101,7 @@ def test_constants_out_of_range_are_refused() -> None:
         {"softmax": replace(layer.softmax, reciprocal=1 << 39)},
     ):
         with pytest.raises(FormatError, match="L0"):
-            check_widths(replace(program, layers=(replace(layer, **change), *program.layers[1:])))  # type: ignore[arg-type]
+            check_widths(replace(program, layers=(replace(layer, **change), *program.layers[1:])), "here")  # type: ignore[arg-type]
 
 
 def test_image_layout() -> None:
