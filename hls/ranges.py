@@ -72,18 +72,18 @@ def check_widths(program: EncoderProgram, source: object) -> None:
 def check_attention(index: int, program: EncoderProgram, source: object) -> None:
     """Check the softmax constants and the widths of scores and context of one layer."""
     layer, shape = program.layers[index], program.shape
-    constants, formats = layer.softmax, layer.formats
+    constants, formats, where = layer.softmax, layer.formats, f"{source}: L{index}"
     if not (1 <= constants.scale < M_LIMIT and 1 <= constants.scale_shift <= SHIFT_LIMIT):
         raise FormatError(
-            f"{source}: L{index}.softmax: scale {constants.scale} >> {constants.scale_shift} is out of range"
+            f"{where}.softmax: scale {constants.scale} >> {constants.scale_shift} is out of range"
         )
     if not (1 <= constants.reciprocal < 1 << 39 and 1 <= constants.shift <= 60):
         raise FormatError(
-            f"{source}: L{index}.softmax: reciprocal {constants.reciprocal}, shift {constants.shift} out of range"
+            f"{where}.softmax: reciprocal {constants.reciprocal}, shift {constants.shift} out of range"
         )
     scores = shape.hidden // shape.heads * formats["q"].largest * formats["k"].largest
     context = shape.max_len * formats["probs"].largest * formats["v"].largest
     if signed_bits(max(2 * scores, context)) > ACC_LIMIT_BITS:
         raise FormatError(
-            f"{source}: L{index}: scores or context pass {ACC_LIMIT_BITS} bits; use fewer bits or shorter sequences"
+            f"{where}: scores or context pass {ACC_LIMIT_BITS} bits; use fewer bits or shorter sequences"
         )
