@@ -33,7 +33,7 @@ Run = Annotated[str, typer.Argument(help="Name of the run under --runs.")]
 Runs = Annotated[Path, typer.Option(help="Folder that holds the runs.", envvar="BATFLOW_RUNS")]
 Force = Annotated[bool, typer.Option(help="Repeat the step even when it is up to date.")]
 Recipe = Annotated[Path | None, typer.Option("--config", help="YAML recipe with settings.")]
-Task = Annotated[str | None, typer.Option(help="trec, mr, a GLUE task or tsv.")]
+Task = Annotated[str | None, typer.Option(help="trec, mr, a GLUE task (sst2, mrpc, ...) or tsv.")]
 Glue = Annotated[Path | None, typer.Option(help="GLUE folder (holds SST-2, MRPC, ...).")]
 Tsv = Annotated[Path | None, typer.Option(help="TSV file: label, text.")]
 Setting = Annotated[

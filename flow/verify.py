@@ -156,12 +156,14 @@ def climb(
     """Compare every engine's logits with the first one's over ``sentences``.
 
     Raises:
-        InputError: fewer than two engines, or no sentence.
+        InputError: fewer than two engines, two of one name, or no sentence.
         EngineError: an engine answers with another number of rows or classes.
     """
+    parts: dict[str, list[Int64]] = {engine.name: [] for engine in engines}
     if len(engines) < 2 or not sentences:
         raise InputError("verify needs at least two engines and one sentence")
-    parts: dict[str, list[Int64]] = {engine.name: [] for engine in engines}
+    if len(parts) < len(engines):
+        raise InputError(f"verify needs engines of different names, not {', '.join(e.name for e in engines)}")
     total = len(sentences) * len(engines)
     for at, engine in enumerate(engines):
         for start in range(0, len(sentences), CHUNK):

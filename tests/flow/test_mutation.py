@@ -15,6 +15,10 @@ from batflow.hls.program import MATRICES, EncoderProgram
 from tests.hls.programs import random_ids, random_program
 
 
+class FlippedRung(ReferenceRung):
+    name = "flipped"
+
+
 def few(program: EncoderProgram, count: int = 6) -> list[Sentence]:
     lengths = np.random.default_rng(3).integers(2, program.shape.max_len + 1, count)
     rows = [random_ids(number, program, int(length)) for number, length in enumerate(lengths)]
@@ -24,7 +28,7 @@ def few(program: EncoderProgram, count: int = 6) -> list[Sentence]:
 @pytest.mark.parametrize("kind", ["binary", "ternary", "wtws"])
 def test_the_control_is_caught_and_located(kind: WeightKind) -> None:
     program = random_program(seed=11, kind=kind)
-    record = negative_control(ReferenceRung(program), program, ReferenceRung, few(program))
+    record = negative_control(ReferenceRung(program), program, FlippedRung, few(program))
     assert record["caught"] and record["located"], record
     assert record["first_mismatch"]["layer"] == record["flip"]["layer"]
 
@@ -36,7 +40,7 @@ def test_a_flip_in_any_matrix_is_located(matrix: str) -> None:
     found = []
     for number in range(6):
         flip = Flip(last, matrix, number, number)
-        result = climb([origin, ReferenceRung(flip_weight(program, flip))], few(program), last + 1)
+        result = climb([origin, FlippedRung(flip_weight(program, flip))], few(program), last + 1)
         if result.first_mismatch is not None:
             found.append(is_at(result.first_mismatch, flip))
     assert found and all(found), matrix
@@ -45,7 +49,7 @@ def test_a_flip_in_any_matrix_is_located(matrix: str) -> None:
 def test_without_a_flip_the_control_would_fail() -> None:
     program = random_program(seed=11, kind="binary")
     record = negative_control(
-        ReferenceRung(program), program, lambda changed: ReferenceRung(program), few(program, 1)
+        ReferenceRung(program), program, lambda changed: FlippedRung(program), few(program, 1)
     )
     assert not record["caught"] and not record["located"] and record["tried"] > 1
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from batflow.errors import EngineError, InputError
-from batflow.flow.verify import Int64, Taps, climb, locate, tap_order, unit_of
+from batflow.flow.verify import Int64, climb, locate, tap_order, unit_of
 
 from .fakes import ALL_TAPS, LAYERS, FakeEngine, Sentence, bump, sentences
 
@@ -48,8 +49,11 @@ def test_only_the_wrong_sentences_count() -> None:
 
 def test_an_engine_without_taps_is_still_caught() -> None:
     class Silent(FakeEngine):
-        def taps(self, sentence: Sentence) -> Taps:  # type: ignore[override]
+        def taps(self, sentence: Sentence) -> dict[str, Int64]:
             return {}
+
+        def logits(self, sentences: Sequence[Sentence]) -> Int64:
+            return FakeEngine("inner", self.fault).logits(sentences)
 
     result = climb([FakeEngine("deploy"), Silent("board", bump("L0.q"))], sentences(2), LAYERS)
     assert result.first_mismatch is not None and result.first_mismatch.tap == "logits"
@@ -68,6 +72,8 @@ def test_refusals() -> None:
 
     with pytest.raises(InputError, match="two engines"):
         climb([FakeEngine("one")], sentences(1), LAYERS)
+    with pytest.raises(InputError, match="different names"):
+        climb([FakeEngine("one"), FakeEngine("one")], sentences(1), LAYERS)
     with pytest.raises(InputError, match="sentence"):
         climb([FakeEngine("one"), FakeEngine("two")], [], LAYERS)
     with pytest.raises(EngineError, match="short"):
