@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 import batflow
@@ -85,7 +85,7 @@ def metric_unit(parts: dict[str, Json | None]) -> str:
 def range_rows(csim: Json | None) -> list[Json]:
     """Per tap: values seen, format, share used, saturations, and the unit that makes it."""
     rows = []
-    for row in (csim or {}).get("ranges", []):
+    for row in csim["ranges"] if csim else []:
         share = 100.0 * max(abs(row["min"]), abs(row["max"])) / max(abs(row["low"]), abs(row["high"]))
         rows.append({**row, "share": share, "unit": unit_of(row["tap"])[1]})
     return rows
@@ -118,28 +118,21 @@ def _figures(page: Page) -> dict[str, Markup]:
         figures["training"] = plots.training_plot(history, unit)
     if page.ranges:
         figures["ranges"] = plots.range_plot([(row["tap"], row["share"]) for row in page.ranges])
-    tiles = (page.parts["cosim"] or {}).get("tiles")
-    if tiles:
-        figures["cycles"] = plots.cycles_plot(tiles)
+    cosim = page.parts["cosim"]
+    if cosim:
+        figures["cycles"] = plots.cycles_plot(cosim["tiles"])
     # The SVG is our own output, not text from an artefact.
     return {name: Markup(svg) for name, svg in figures.items()}
 
 
 def make_page(folder: Path) -> Page:
-    """Collect what the page shows from the run folder.
-
-    Raises:
-        FormatError: an artefact is corrupt or lacks a field.
-    """
+    """Collect what the page shows from the run folder."""
     run = read_json(folder / "run.json")
     parts = read_parts(folder)
-    try:
-        page = Page(folder.name, batflow.__version__, run["config"], parts, accuracy_rows(parts))
-        page.ranges = range_rows(parts["csim"])
-        page.rungs = rung_rows(parts["verify"])
-        page.figures = _figures(page)
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise FormatError(f"{folder}: an artefact lacks or garbles {exc}; repeat its step") from exc
+    page = Page(folder.name, batflow.__version__, run["config"], parts, accuracy_rows(parts))
+    page.ranges = range_rows(parts["csim"])
+    page.rungs = rung_rows(parts["verify"])
+    page.figures = _figures(page)
     return page
 
 
@@ -147,13 +140,16 @@ def write_report(folder: Path) -> Path:
     """Write ``report.html`` into the run folder and return its path.
 
     Raises:
-        FormatError: see :func:`make_page`.
+        FormatError: an artefact is corrupt or lacks a field.
         UserError: the page cannot be written.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    html = environment.get_template("report.html").render(page=make_page(folder))
+    try:
+        html = environment.get_template("report.html").render(page=make_page(folder))
+    except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as exc:
+        raise FormatError(f"{folder}: an artefact lacks or garbles {exc}; repeat its step") from exc
     target = folder / "report.html"
     write_bytes(target, html.encode())
     return target
