@@ -179,8 +179,12 @@ class Accelerator:
         Raises:
             EngineError: as :meth:`infer`.
         """
-        found, _ = self._link.finish(self._link.start(list(enumerate(rows))))
-        return [found[tag] for tag in range(len(rows))]
+        answers: list[Int16] = []
+        for at in range(0, len(rows), BATCH):
+            part = list(enumerate(rows[at : at + BATCH]))
+            found, _ = self._link.finish(self._link.start(part))
+            answers += [found[tag] for tag, _ in part]
+        return answers
 
     def self_test(self) -> dict[str, str]:
         """Check clock, equal answers alone and in a batch, and that a wrong hash is refused.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from batflow.errors import FormatError, InputError
 
+LARGEST_DIVISOR = 63
 BOARDS = Path(__file__).parent / "boards"
 Window = Annotated[int, Field(ge=0, lt=1 << 40, multiple_of=0x1_0000)]
 """A peripheral's base address: windows are 64 KiB."""
@@ -43,9 +45,18 @@ class Board(BaseModel):
             raise ValueError("dma_address and accelerator_address are the same")
         return self
 
-    def nearest_clock(self, clock_mhz: float) -> tuple[int, float]:
-        """The divisor of the PLL whose clock is nearest to ``clock_mhz``, and that clock in MHz."""
-        divisor = min(range(1, 64), key=lambda n: abs(self.pll_mhz / n - clock_mhz))
+    def divide_clock(self, clock_mhz: float) -> tuple[int, float]:
+        """The PLL's divisor for the fastest clock not above ``clock_mhz``, and that clock in MHz.
+
+        Raises:
+            InputError: the PLL cannot be divided so far.
+        """
+        divisor = math.ceil(self.pll_mhz / clock_mhz - 1e-6)
+        if divisor > LARGEST_DIVISOR:
+            low = self.pll_mhz / LARGEST_DIVISOR
+            raise InputError(
+                f"{self.name} makes clocks from {low:.1f} to {self.pll_mhz:g} MHz; {clock_mhz} is too low"
+            )
         return divisor, self.pll_mhz / divisor
 
 

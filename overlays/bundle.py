@@ -65,7 +65,7 @@ def write_bundle(
 ) -> Path:
     """Write the bundle folder ``target`` atomically and return it.
 
-    ``kind`` csim, cosim or board; ``clock_mhz`` the accelerator's clock; ``config`` the engine's
+    ``kind`` csim, cosim or board; ``clock_mhz`` the accelerator's clock (the board may divide to a lower one); ``config`` the engine's
     configuration as JSON values; ``cycles_source`` estimate, cosim or board, as ``kind`` demands.
 
     Raises:
@@ -91,7 +91,7 @@ def write_bundle(
                 "kind": kind,
                 "cycles_source": cycles_source,
                 "board": board.name,
-                "clock_mhz": board.nearest_clock(clock_mhz)[1],
+                "clock_mhz": board.divide_clock(clock_mhz)[1],
                 "config": config,
                 "config_hash": config_hash(config),
                 "program_hash": digest,

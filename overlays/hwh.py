@@ -167,7 +167,7 @@ def _accelerator(modules: Xml.Element) -> None:
 
 def _clock_parameters(board: Board, clock_mhz: float) -> dict[str, object]:
     """All four PL clocks: pynq fails where one lacks its source. Only clock 0 is on."""
-    divisor, real_mhz = board.nearest_clock(clock_mhz)
+    divisor, real_mhz = board.divide_clock(clock_mhz)
     parameters: dict[str, object] = {}
     for index in range(PL_CLOCKS):
         control = f"PSU__CRL_APB__PL{index}_REF_CTRL"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generated forms of the register table: JSON, markdown, SystemVerilog and C. Source: ours."""
+"""Generated forms of the register table: JSON, markdown and SystemVerilog. Source: ours.
+
+The C++ form is ``registers_header`` of hls/generate.py.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +60,8 @@ def _bit_range(lsb: int, width: int) -> str:
     return str(lsb) if width == 1 else f"{lsb + width - 1}:{lsb}"
 
 
-def constants() -> Iterator[tuple[str, int]]:
-    """Yield (name, value) of every constant that the C and SystemVerilog forms share.
+def _constants() -> Iterator[tuple[str, int]]:
+    """Yield (name, value) of every constant of the SystemVerilog form.
 
     A register of two words has ``_LO`` and ``_HI`` beside its own name.
     """
@@ -77,7 +80,7 @@ def constants() -> Iterator[tuple[str, int]]:
 
 def sv_package() -> str:
     """Return ``bat_registers_pkg.sv``: the constants as 32-bit localparams."""
-    body = [f"  localparam logic [31:0] {name} = 32'h{value:08X};" for name, value in constants()]
+    body = [f"  localparam logic [31:0] {name} = 32'h{value:08X};" for name, value in _constants()]
     return "\n".join(
         [
             "// SPDX-License-Identifier: Apache-2.0",
@@ -85,22 +88,6 @@ def sv_package() -> str:
             "package bat_registers_pkg;",
             *body,
             "endpackage",
-            "",
-        ]
-    )
-
-
-def c_header() -> str:
-    """Return ``registers.h``: the constants as ``BF_`` macros, for C and C++."""
-    body = [f"#define BF_{name} 0x{value:08X}u" for name, value in constants()]
-    return "\n".join(
-        [
-            "/* SPDX-License-Identifier: Apache-2.0 */",
-            f"/* {_NOTE} */",
-            "#ifndef BATFLOW_REGISTERS_H",
-            "#define BATFLOW_REGISTERS_H",
-            *body,
-            "#endif",
             "",
         ]
     )
