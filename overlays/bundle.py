@@ -65,8 +65,9 @@ def write_bundle(
 ) -> Path:
     """Write the bundle folder ``target`` atomically and return it.
 
-    ``kind`` csim, cosim or board; ``clock_mhz`` the accelerator's clock (the board may divide to a lower one); ``config`` the engine's
-    configuration as JSON values; ``cycles_source`` estimate, cosim or board, as ``kind`` demands.
+    ``kind`` csim, cosim or board; ``clock_mhz`` the accelerator's clock, which the manifest lowers
+    to what the board's PLL divides to; ``config`` the engine's configuration as JSON values;
+    ``cycles_source`` estimate, cosim or board, as ``kind`` demands.
 
     Raises:
         InputError: kind, board and source do not fit one another, or the clock is not positive.

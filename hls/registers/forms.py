@@ -43,17 +43,19 @@ def markdown_table() -> str:
     """Return registers and error codes as two markdown tables."""
     lines = ["| offset | register | bits | access | meaning |", "|---|---|---|---|---|"]
     for register in REGISTERS:
-        bits = 32 * register.words
-        lines.append(
-            f"| 0x{register.offset:03X} | `{register.name}` | {bits} | {register.access} | {register.text} |"
-        )
+        bits, text = 32 * register.words, _cell(register.text)
+        lines.append(f"| 0x{register.offset:03X} | `{register.name}` | {bits} | {register.access} | {text} |")
         lines.extend(
-            f"| | `.{f.name}` | {_bit_range(f.lsb, f.width)} | {f.access} | {f.text} |"
+            f"| | `.{f.name}` | {_bit_range(f.lsb, f.width)} | {f.access} | {_cell(f.text)} |"
             for f in register.fields
         )
     lines += ["", "| code | error | what to do |", "|---|---|---|"]
-    lines.extend(f"| {code} | `{name}` | {advice} |" for code, (name, advice) in ERRORS.items())
+    lines.extend(f"| {code} | `{name}` | {_cell(advice)} |" for code, (name, advice) in ERRORS.items())
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _bit_range(lsb: int, width: int) -> str:
