@@ -13,7 +13,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -168,7 +168,7 @@ def _pack_layer(layer: QuantLayer, prefix: str, arrays: Arrays) -> None:
             planes.append(patterns[0] < 0)
         arrays[f"{prefix}.{name}.signs"] = np.packbits(np.stack(planes), axis=-1)
         arrays[f"{prefix}.{name}.coefficient"] = quantizer.coefficient.detach().numpy()
-        arrays[f"{prefix}.{name}.bias"] = module.bias.detach().numpy()  # type: ignore[operator]
+        arrays[f"{prefix}.{name}.bias"] = cast(Any, module).bias.detach().numpy()
     for name, module in layer.site.items():
         quant = elastic_of(module)
         pair = np.array([float(quant.alpha.detach()), float(quant.beta.detach())], np.float32)
@@ -177,21 +177,35 @@ def _pack_layer(layer: QuantLayer, prefix: str, arrays: Arrays) -> None:
     _pack_plain(f"{prefix}.ln2", layer.ln2, arrays)
 
 
+def _planes(signs: NDArray[Any], count: int, shape: torch.Size) -> torch.Tensor:
+    """Return the bit planes [count, out, in] as 0.0 and 1.0."""
+    expected = (count, shape[0], (shape[1] + 7) // 8)
+    if signs.shape != expected or signs.dtype != np.uint8:
+        raise ValueError(f"packed signs are {signs.dtype} {signs.shape}, expected {expected}")
+    return torch.from_numpy(np.unpackbits(signs, axis=-1, count=shape[1]).astype(np.float32))
+
+
+def _fill(target: torch.Tensor, array: NDArray[Any]) -> None:
+    """Copy without the broadcasting that ``copy_`` allows."""
+    if tuple(target.shape) != array.shape:
+        raise ValueError(f"shape {array.shape}, expected {tuple(target.shape)}")
+    target.copy_(torch.from_numpy(array))
+
+
 @torch.no_grad()
 def _unpack_layer(layer: QuantLayer, prefix: str, arrays: Arrays) -> None:
     for name, module in layer.linear.items():
         quantizer, weight = weight_quant_of(module), weight_of(module)
-        bits = np.unpackbits(arrays[f"{prefix}.{name}.signs"], axis=-1, count=weight.shape[1])
-        planes = torch.from_numpy(bits.astype(np.float32))
+        count = 1 if quantizer.kind == "binary" else 2
+        planes = _planes(arrays[f"{prefix}.{name}.signs"], count, weight.shape)
         if quantizer.kind == "ternary":
-            positive, negative = planes
-            weight.copy_(positive - negative)
+            weight.copy_(planes[0] - planes[1])
         else:
             weight.copy_(2 * planes[0] - 1)
         if quantizer.kind == "wtws":
             quantizer.second.copy_(2 * planes[1] - 1)
-        quantizer.coefficient.copy_(torch.from_numpy(arrays[f"{prefix}.{name}.coefficient"]))
-        module.bias.copy_(torch.from_numpy(arrays[f"{prefix}.{name}.bias"]))  # type: ignore[operator]
+        _fill(quantizer.coefficient, arrays[f"{prefix}.{name}.coefficient"])
+        _fill(cast(Any, module).bias, arrays[f"{prefix}.{name}.bias"])
     for name, module in layer.site.items():
         alpha, beta = arrays[f"{prefix}.{name}.elastic"].tolist()
         elastic_of(module).alpha.fill_(alpha)

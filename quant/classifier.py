@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from batflow.errors import InputError
 
 from .config import LINEARS, BmtConfig
+from .dyadic import fraction_bits, round_half_up
 from .encoder import BmtEncoder
 from .pretrained import PretrainedEncoder
 
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
 
 
 class Embeddings(nn.Module):
-    """Word, position and type tables (frozen, not saved with the model) and a trained LN."""
+    """Word, position and type tables (frozen, not saved with the model) and a trained LN.
+
+    Args:
+        config, pretrained: shape and source.
+        stepped: round the tables to the int16 step of deployment, so that training sees exactly
+            the tables that the host will add.
+
+    Raises:
+        InputError: the tables do not fit the config.
+    """
 
     word: Tensor
     position: Tensor
     kind: Tensor
 
-    def __init__(self, config: BmtConfig, pretrained: PretrainedEncoder) -> None:
+    def __init__(self, config: BmtConfig, pretrained: PretrainedEncoder, *, stepped: bool = False) -> None:
         super().__init__()
         word, position, kind = pretrained.word, pretrained.position, pretrained.type
         expected = (config.vocab_size, config.hidden)
@@ -43,8 +53,13 @@ class Embeddings(nn.Module):
                 f"max_len {config.max_len} exceeds the {position.shape[0]} positions of the"
                 " pretrained encoder; lower max_len"
             )
-        for name, table in (("word", word), ("position", position[: config.max_len]), ("kind", kind)):
-            self.register_buffer(name, torch.tensor(np.asarray(table)), persistent=False)
+        tables = [np.asarray(t, np.float64) for t in (word, position[: config.max_len], kind)]
+        # One step for all tables, small enough that no sum of three rows leaves int16.
+        self.frac_bits = fraction_bits(sum(float(np.abs(t).max()) for t in tables), headroom=1.001)
+        step = 2.0**-self.frac_bits
+        for name, table in zip(("word", "position", "kind"), tables, strict=True):
+            value = round_half_up(table / step) * step if stepped else table
+            self.register_buffer(name, torch.tensor(value.astype(np.float32)), persistent=False)
         self.norm = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
         with torch.no_grad():
             self.norm.weight.copy_(torch.as_tensor(pretrained.ln_gamma))
@@ -84,7 +99,7 @@ class BmtClassifier(nn.Module):
     def __init__(self, config: BmtConfig, pretrained: PretrainedEncoder) -> None:
         super().__init__()
         self.config = config
-        self.embeddings = Embeddings(config, pretrained)
+        self.embeddings = Embeddings(config, pretrained, stepped=True)
         self.encoder = BmtEncoder(config)
         self.head = Head(config)
         self.frac_bits: list[int] = []

@@ -72,7 +72,7 @@ class BmtConfig(BaseModel):
             raise ValueError(f"regression has one output; classes is {self.classes}")
         if not self.regression and self.classes < 2:
             raise ValueError("classification needs classes of at least 2")
-        if self.labels and len(self.labels) != self.classes and not self.regression:
+        if self.labels and len(self.labels) != self.classes:
             raise ValueError(f"{len(self.labels)} labels for {self.classes} classes")
         return self
 

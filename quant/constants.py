@@ -180,15 +180,6 @@ def norm_constants(norm: torch.nn.LayerNorm, frac_in: int, frac_out: int, where:
     return LayerNormConstants(torch.from_numpy(G), torch.from_numpy(B), shift, epsilon)
 
 
-def _tables(model: BmtClassifier) -> tuple[list[NDArray[np.int16]], int]:
-    """Return the embedding tables as int16 and their common fraction bits."""
-    e = model.embeddings
-    tables = [_f64(t) for t in (e.word, e.position, e.kind)]
-    largest = sum(float(np.abs(t).max()) for t in tables)
-    f = fraction_bits(largest, headroom=1.001)
-    return [round_half_up(t * 2.0**f).astype(np.int16) for t in tables], f
-
-
 def build_constants(model: BmtClassifier) -> ModelConstants:
     """Return all integers of a trained and calibrated classifier.
 
@@ -198,7 +189,11 @@ def build_constants(model: BmtClassifier) -> ModelConstants:
     config, f = model.config, model.frac_bits
     if len(f) != 2 * config.layers + 1:
         raise InputError("the model has no fraction bits; calibrate its residual stream first")
-    (word, position, kind), f_table = _tables(model)
+    tables = model.embeddings
+    word, position, kind = (
+        round_half_up(_f64(t) * 2.0**tables.frac_bits).astype(np.int16)
+        for t in (tables.word, tables.position, tables.kind)
+    )
     layers = [
         _LayerBuilder(layer, (f[2 * i], f[2 * i + 1], f[2 * i + 2]), f"L{i}").build()
         for i, layer in enumerate(model.encoder.quant_layers())
@@ -209,12 +204,12 @@ def build_constants(model: BmtClassifier) -> ModelConstants:
     return ModelConstants(
         config,
         list(f),
-        f_table,
+        tables.frac_bits,
         f_logits,
         word,
         position,
         kind,
-        norm_constants(model.embeddings.norm, f_table, f[0], "embed.ln"),
+        norm_constants(tables.norm, tables.frac_bits, f[0], "embed.ln"),
         layers,
         round_half_up(head * 2.0**f_head).astype(np.int16),
         round_half_up(_f64(model.head.linear.bias) * 2.0**f_logits),

@@ -88,7 +88,8 @@ def requant(
     Raises:
         InputError: alpha is not positive, a scale is negative, or a constant does not fit.
     """
-    scales, offsets = np.atleast_1d(np.float64(scale)), np.atleast_1d(np.float64(offset))
+    scales = np.atleast_1d(np.asarray(scale, dtype=np.float64))
+    offsets = np.atleast_1d(np.asarray(offset, dtype=np.float64))
     if not alpha > 0:
         raise InputError(f"{where}: alpha is {alpha}; it must be above 0, train the model again")
     if (scales < 0).any():
@@ -107,7 +108,7 @@ def softmax_scale(step: float, where: str) -> tuple[int, int]:
     if not (math.isfinite(factor) and factor > 0):
         raise InputError(f"{where}: score step {step} is not positive; train the model again")
     for shift in range(1, MAX_SHIFT + 1):
-        M = int(round_half_up(factor * 2.0**shift))
+        M = math.floor(factor * 2.0**shift + 0.5)
         if 1 << 14 <= M < 1 << 15:
             return M, shift
     raise InputError(f"{where}: score step {step:.3g} is outside what 16 bits express")
@@ -122,7 +123,7 @@ def softmax_reciprocal(alpha: float, where: str) -> tuple[int, int]:
     if not (math.isfinite(alpha) and alpha > 0):
         raise InputError(f"{where}: alpha is {alpha}; it must be above 0, train the model again")
     for shift in range(1, 47):
-        K = int(round_half_up(2.0**shift / alpha))
+        K = math.floor(2.0**shift / alpha + 0.5)
         if 1 << 38 <= K < 1 << 39:
             return K, shift
     raise InputError(f"{where}: alpha {alpha:.3g} is outside [2^-38, 2^8)")

@@ -267,8 +267,9 @@ def content_hash(model: ModelProto) -> str:
 
 
 def _metadata(c: ModelConstants, vocab: Sequence[str], extra: dict[str, Any] | None) -> dict[str, str]:
+    names = ["score"] if c.config.regression else [str(i) for i in range(c.config.classes)]
     config = c.config.model_dump(mode="json") | {
-        "labels": list(c.config.labels) or [str(i) for i in range(c.config.classes)],
+        "labels": list(c.config.labels) or names,
         "frac_bits_embed": c.frac_bits_table,
         "frac_bits": c.frac_bits,
         "frac_bits_logits": c.frac_bits_logits,

@@ -32,7 +32,7 @@ class _ElasticFunction(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, alpha: Tensor, beta: Tensor, lo: int, hi: int, bipolar: bool) -> Tensor:
         t = torch.sub(x, beta).div_(alpha)
         if bipolar:
-            q = torch.where(t >= 0, 1.0, -1.0).to(t.dtype)
+            q = binary_pattern(t)
             inside = t.abs() <= 1
             slope = q
         else:
@@ -127,7 +127,7 @@ def ternary_pattern(weight: Tensor, *, per_channel: bool) -> Tensor:
 
 def binary_pattern(weight: Tensor) -> Tensor:
     """Return {-1, +1} with sign(0) = +1."""
-    return torch.where(weight >= 0, 1.0, -1.0).to(weight.dtype)
+    return (weight >= 0).to(weight.dtype).mul_(2).sub_(1)
 
 
 class _PatternFunction(torch.autograd.Function):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,15 @@ from batflow.files import atomic_path, write_json
 from .batches import Batch, Split
 
 STATE_FORMAT = 1
+_STATE_ERRORS = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    EOFError,
+    pickle.UnpicklingError,
+)
 
 
 class Trainable(Protocol):
@@ -73,6 +83,25 @@ def score(logits: Tensor, targets: Tensor) -> float:
     return 100.0 * float((logits.argmax(1) == targets).float().mean())
 
 
+@torch.no_grad()
+def restore(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy ``state`` into the parameters of ``model`` in place.
+
+    ``load_state_dict`` of Brevitas layers builds new quantizers, whose parameters the optimizer
+    would not know; training would go on with them frozen.
+
+    Raises:
+        KeyError, RuntimeError: ``state`` is of another model.
+    """
+    own = model.state_dict()
+    if own.keys() != state.keys():
+        raise KeyError("the names of the parameters differ")
+    for name, value in own.items():
+        if value.shape != state[name].shape:
+            raise RuntimeError(f"the shape of {name} differs")
+        value.copy_(state[name])
+
+
 class Trainer:
     """One training run with a state file that makes an interrupted run continue exactly.
 
@@ -123,23 +152,25 @@ class Trainer:
         self.step += 1
         return float(value.detach())
 
+    def _total_steps(self, train: Split) -> int:
+        total = self.settings.epochs * -(-len(train) // self.settings.batch_size)
+        limit = self.settings.max_steps
+        return total if limit is None else min(total, limit)
+
     def _epoch(self, train: Split, epoch: int, progress: Progress) -> float:
         batches = train.shuffled(self.settings.batch_size, self.settings.seed, epoch)
-        total = len(batches) * self.settings.epochs
-        if self.settings.max_steps is not None:
-            total = min(total, self.settings.max_steps)
+        total = self._total_steps(train)
+        batches = batches[: total - self.step]
         task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=len(batches))
         losses = []
         self.model.train()
         for rows in batches:
-            if self.step >= total:
-                break
             losses.append(self._one_step(train.take(rows), total))
+            if not np.isfinite(losses[-1]):
+                raise InputError("the loss is not finite; lower the learning rate")
             progress.update(task, advance=1, description=self._label(epoch, losses))
         progress.remove_task(task)
-        if losses and not np.isfinite(losses[-1]):
-            raise InputError("the loss is not finite; lower the learning rate")
-        return float(np.mean(losses)) if losses else float("nan")
+        return float(np.mean(losses))
 
     def _label(self, epoch: int, losses: Sequence[float]) -> str:
         return f"epoch {epoch + 1}/{self.settings.epochs} loss {np.mean(losses[-20:]):.3f}"
@@ -158,6 +189,8 @@ class Trainer:
         self._load_state()
         with Progress(transient=True) as progress:
             for epoch in range(len(self.history), self.settings.epochs):
+                if self.step >= self._total_steps(train):
+                    break
                 began = time.perf_counter()
                 loss = self._epoch(train, epoch, progress)
                 dev_score = score(predict(self.model, dev), dev.targets)
@@ -173,7 +206,7 @@ class Trainer:
                     f"epoch {epoch + 1}: loss {loss:.4f}, dev {dev_score:.2f},"
                     f" {self.history[-1]['seconds']:.0f} s"
                 )
-        self.model.load_state_dict(self.best)
+        restore(self.model, self.best)
         return self.history
 
     def _save_state(self) -> None:
@@ -197,27 +230,19 @@ class Trainer:
     def _load_state(self) -> None:
         if self.state_path is None or not self.state_path.exists():
             return
+        problem = f"{self.state_path} is not a training state of this model; delete it to start anew"
+        if not zipfile.is_zipfile(self.state_path):
+            raise FormatError(problem)
         try:
             state = torch.load(self.state_path, weights_only=True)
             settings = {k: v for k, v in state["settings"].items() if k != "threads"}
-            version = state["format"]
-        except (
-            OSError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            EOFError,
-            ValueError,
-            pickle.UnpicklingError,
-        ) as exc:
-            raise FormatError(
-                f"{self.state_path} is not a training state; delete it to train from the start"
-            ) from exc
-        wanted = {k: v for k, v in asdict(self.settings).items() if k != "threads"}
-        if version != STATE_FORMAT or settings != wanted:
-            raise InputError(
-                f"{self.state_path} belongs to other training settings; delete it or restore them"
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+            wanted = {k: v for k, v in asdict(self.settings).items() if k != "threads"}
+            if state["format"] != STATE_FORMAT or settings != wanted:
+                raise InputError(
+                    f"{self.state_path} belongs to other training settings; delete it or restore them"
+                )
+            restore(self.model, state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except _STATE_ERRORS as exc:
+            raise FormatError(problem) from exc
         self.history, self.step, self.best = state["history"], state["step"], state["best"]
