@@ -21,6 +21,8 @@ KERNELS = Path(__file__).parent / "kernels"
 ABI_HEADER = Path(__file__).parent / "engine_abi.h"
 FLAGS = (
     *("-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"),
+    # Libraries of several configs live in one process: their inline statics must stay their own.
+    "-fno-gnu-unique",
     # ap_private masks its own storage before the first assignment; g++ sees that through inlining.
     *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
 )
@@ -110,15 +112,17 @@ def _content_key(sources: list[Path], header: str, flags: list[str], compiler: s
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     for part in (version, platform.machine().encode(), header.encode(), "\0".join(flags).encode()):
         digest.update(len(part).to_bytes(8, "big") + part)
-    inputs = sorted({*KERNELS.glob("*.hpp"), *KERNELS.glob("*.cpp"), ABI_HEADER, *sources})
-    for path in inputs:
+    folders = {KERNELS, *(source.parent for source in sources)}
+    inputs = {path for folder in folders for path in folder.glob("*.[ch]pp")} | {ABI_HEADER}
+    for path in sorted(inputs):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest.update("\0".join(source.name for source in sources).encode())
     return digest.hexdigest()[:24]
 
 
 def _first_error(text: str) -> str:
     lines = text.strip().splitlines() or ["the compiler gave no message"]
-    return next((line for line in lines if "error" in line), lines[0])
+    return next((line for line in lines if "error:" in line), lines[0])
 
 
 def compile_library(
