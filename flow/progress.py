@@ -42,4 +42,7 @@ def progress_bar(console: Console, text: str, *, draw: bool = True) -> Iterator[
         yield advance
     finally:
         timer.cancel()
-        bar.stop()
+        if timer.is_alive():
+            timer.join()
+        if bar.live.is_started:
+            bar.stop()

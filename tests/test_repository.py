@@ -31,7 +31,7 @@ LONGEST_README = 40
 FORBIDDEN = {
     "an absolute path": re.compile(r"(?<![\w.:/}-])/(work|home|root|tmp|opt|mnt|Users)/"),
     "a registry host": re.compile(r"pypi\.org|pythonhosted|huggingface\.co|npmjs|anaconda\.org"),
-    "a working session": re.compile(r"(?<!scope=\")(?<!Inference)\bsessions?\b", re.IGNORECASE),
+    "a working session": re.compile(r"(?<!scope=\")(?<!test )\bsessions?\b", re.IGNORECASE),
     "an assistant": re.compile(r"\b(sub-?agents?|chatbots?|claude|anthropic|workplace)\b", re.I),
     "an issue number": re.compile(r"\b(issue|issues|ticket|PR|pull request)s?\s+#?\d+\b", re.I),
     "unfinished work": re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"),
@@ -64,8 +64,8 @@ def imported_modules(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             yield base
-            if base in ("batflow", "." * node.level):
-                yield from (f"{base.rstrip('.') or base}.{alias.name}" for alias in node.names)
+            if base == "batflow":
+                yield from (f"batflow.{alias.name}" for alias in node.names)
 
 
 def forbidden_rooms(source: str, room: str, depth: int) -> list[str]:
