@@ -29,7 +29,7 @@ app = typer.Typer(
 console = Console()
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
-Run = Annotated[str, typer.Argument(help="Name of the run under --runs.")]
+Run = Annotated[str, typer.Argument(help="Name of the run, or its path.")]
 Runs = Annotated[Path, typer.Option(help="Folder that holds the runs.", envvar="BATFLOW_RUNS")]
 Force = Annotated[bool, typer.Option(help="Repeat the step even when it is up to date.")]
 Recipe = Annotated[Path | None, typer.Option("--config", help="YAML recipe with settings.")]
@@ -50,6 +50,11 @@ def resumable(command: str) -> Iterator[None]:
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is finished is kept. Go on with: {command}", markup=False)
         raise SystemExit(130) from None
+
+
+def _place(run: str, runs: Path) -> tuple[Path, str]:
+    """Return (folder of runs, name) of a run given by name or by path, such as runs/demo."""
+    return (Path(run).parent, Path(run).name) if "/" in run else (runs, run)
 
 
 def _value(text: str) -> Any:
@@ -128,13 +133,14 @@ def train(
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Get the data, train the teacher, distil the quantized student."""
-    folder = _prepare(run, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
+    runs, name = _place(run, runs)
+    folder = _prepare(name, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
     _pipeline(folder, None, "train", force=force, resume=f"batflow train {run}")
 
 
 def _add_step(name: str, text: str) -> None:
     def command(run: Run, force: Force = False, runs: Runs = DEFAULT_RUNS) -> None:
-        _pipeline(open_run(runs, run), name, name, force=force, resume=f"batflow {name} {run}")
+        _pipeline(open_run(*_place(run, runs)), name, name, force=force, resume=f"batflow {name} {run}")
 
     command.__doc__ = text
     app.command(name)(command)
@@ -163,7 +169,7 @@ def run_sentence(
     """Classify one sentence on the emulated overlay: label, integer logits, cycles, their source."""
     from .inference import answer_text, classify_text
 
-    folder = open_run(runs, run)
+    folder = open_run(*_place(run, runs))
     with resumable(f"batflow run {run} ..."):
         answer = classify_text(folder.need("bundle", "build"), text, second)
     console.print_json(data=answer) if as_json_ else console.print(answer_text(answer), highlight=False)
