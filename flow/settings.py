@@ -33,13 +33,13 @@ class RunConfig(BaseModel):
     bits: int | dict[str, int] = 4
     weight: Literal["binary", "ternary", "wtws"] = "binary"
     teacher_epochs: int = Field(default=4, ge=1, le=1000)
-    student_epochs: int = Field(default=6, ge=1, le=1000)
-    teacher_rate: float = Field(default=5e-5, gt=0, lt=1)
-    student_rate: float = Field(default=5e-4, gt=0, lt=1)
+    student_epochs: int = Field(default=8, ge=1, le=1000)
+    teacher_rate: float = Field(default=1e-4, gt=0, lt=1)
+    student_rate: float = Field(default=3e-4, gt=0, lt=1)
     batch_size: int = Field(default=32, ge=1, le=4096)
     max_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
-    threads: int = Field(default=2, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=256)
     verify_sentences: int = Field(default=200, ge=1)
     csim_sentences: int = Field(default=500, ge=1)
     cosim_products: int = Field(default=12, ge=1)
