@@ -81,10 +81,10 @@ class Bundle:
         self.close()
 
 
-def config_hash(config: dict[str, Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a config's canonical JSON."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def json_hash(value: object) -> str:
+    """SHA-256 of a value's canonical JSON, in hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def open_bundle(path: Path | str) -> Bundle:
@@ -142,6 +142,9 @@ def _read_manifest(source: Path, folder: Path) -> Manifest:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else type(document).__name__
         raise FormatError(f"{source}: bundle format {found}; this batflow reads {FORMAT}; {_REMEDY}")
+    digest = document.pop("hash", None)
+    if json_hash(document) != digest:
+        raise FormatError(f"{source}: {MANIFEST} was edited: its hash does not fit; {_REMEDY}")
     try:
         manifest = Manifest(
             kind=str(document["kind"]),
@@ -159,8 +162,8 @@ def _read_manifest(source: Path, folder: Path) -> Manifest:
             f"{source}: kind {manifest.kind!r} with cycles from {manifest.cycles_source!r} at "
             f"{manifest.clock_mhz} MHz is no bundle; known: {KINDS}; {_REMEDY}"
         )
-    if config_hash(manifest.config) != manifest.config_hash:
-        raise FormatError(f"{source}: the config was edited: its hash does not fit; {_REMEDY}")
+    if json_hash(manifest.config)[:16] != manifest.config_hash:
+        raise FormatError(f"{source}: config_hash is not the hash of config; {_REMEDY}")
     return manifest
 
 

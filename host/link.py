@@ -123,7 +123,12 @@ class Link:
             raise self._fault(f"the DMA refused: {exc}") from exc
         return self.run
 
+    def _check_loaded(self) -> None:
+        if not self.overlay.is_loaded():
+            raise EngineError("another overlay was loaded on this device since; open the bundle again")
+
     def _check_ready(self) -> None:
+        self._check_loaded()
         if self._faulted:
             raise EngineError(f"the last run failed ({self._faulted}); call reset()")
         if self.run is not None or not self.registers.read("CTRL") & AP_IDLE:
@@ -136,6 +141,7 @@ class Link:
         Raises:
             EngineError: the engine's or the DMA's error by name, a short transfer, or a timeout.
         """
+        self._check_loaded()
         if run is not self.run:
             raise EngineError("this run is over or was reset; start another")
         self._wait(run)
@@ -155,6 +161,8 @@ class Link:
         deadline = time.perf_counter() + self.timeout_s
         done = False
         while True:
+            # Read before the registers: one emulated access may take long and still bring the end.
+            late = time.perf_counter() > deadline
             # AP_DONE is cleared by reading, so it is kept here.
             control = self.registers.read("CTRL")
             done = done or bool(control & AP_DONE)
@@ -169,7 +177,7 @@ class Link:
                 raise self._fault(f"{name}: {advice}")
             if done and send & 2 and receive & 2:
                 return
-            if time.perf_counter() > deadline:
+            if late:
                 raise self._fault(f"timeout after {self.timeout_s} s")
 
     def _dma_status(self) -> tuple[int, int]:
@@ -199,6 +207,7 @@ class Link:
         Raises:
             EngineError: DMA or engine did not come back within the timeout.
         """
+        self._check_loaded()
         self.registers.write("SOFT_RESET", 1)
         self.dma.mmio.write(_DMACR, _DMA_RESET)
         deadline = time.perf_counter() + self.timeout_s
@@ -221,7 +230,8 @@ class Link:
         """Stop what runs and give the buffers back."""
         if self._image is None:
             return
-        if self.run is not None:
+        if self.run is not None and self.overlay.is_loaded():
             self.reset()
+        self._drop()
         self._image[0].freebuffer()
         self._image = None

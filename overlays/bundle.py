@@ -28,10 +28,15 @@ PROGRAM_FILES = ("program.json", "arrays.npz", "image.bin", "vocab.txt")
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
+def json_hash(value: object) -> str:
+    """SHA-256 of a value's canonical JSON, in hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def config_hash(config: dict[str, Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a config's canonical JSON."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """The first 16 digits of a config's hash, as the CONFIG_HASH register holds them."""
+    return json_hash(config)[:16]
 
 
 def _check(kind: str, board: Board, cycles_source: str, bitstream: Path) -> None:
@@ -85,20 +90,18 @@ def write_bundle(
         shutil.copyfile(bitstream, folder / "batflow.bit")
         (folder / "batflow.hwh").write_bytes(build_hwh(board, clock_mhz))
         write_json(folder / "registers.json", registers_json())
-        write_json(
-            folder / "manifest.json",
-            {
-                "format": FORMAT,
-                "kind": kind,
-                "cycles_source": cycles_source,
-                "board": board.name,
-                "clock_mhz": board.divide_clock(clock_mhz)[1],
-                "config": config,
-                "config_hash": config_hash(config),
-                "program_hash": digest,
-                "files": _digests(folder),
-            },
-        )
+        manifest = {
+            "format": FORMAT,
+            "kind": kind,
+            "cycles_source": cycles_source,
+            "board": board.name,
+            "clock_mhz": board.divide_clock(clock_mhz)[1],
+            "config": config,
+            "config_hash": config_hash(config),
+            "program_hash": digest,
+            "files": _digests(folder),
+        }
+        write_json(folder / "manifest.json", manifest | {"hash": json_hash(manifest)})
     return target
 
 

@@ -238,6 +238,16 @@ def test_register_map_of_another_major(bundle_dir: Path, accelerator: Accelerato
         Accelerator(wrong, device="emulated")
 
 
+def test_another_overlay_in_between(bundle_dir: Path, accelerator: Accelerator) -> None:
+    used = accelerator.link.device.ddr.used
+    with Accelerator(bundle_dir, device="emulated") as other:
+        assert other.infer([1]).tokens == 1
+        for use in (lambda: accelerator.infer([1]), accelerator.reset):
+            with pytest.raises(EngineError, match="another overlay"):
+                use()
+    assert accelerator.link.device.ddr.used == used
+
+
 def test_no_board_here(bundle_dir: Path) -> None:
     with pytest.raises(MissingToolError, match="emulated"):
         Accelerator(bundle_dir, device="board")

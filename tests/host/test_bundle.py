@@ -16,17 +16,21 @@ import pytest
 from batflow.errors import FormatError
 from batflow.files import sha256_file
 from batflow.host import bundle as module
-from batflow.host.bundle import BIT, HWH, REQUIRED, open_bundle
+from batflow.host.bundle import BIT, HWH, REQUIRED, json_hash, open_bundle
 from batflow.host.program import load_program
 from batflow.overlays.bundle import pack_bundle
 
 Edit = Callable[[dict[str, Any]], object]
 
 
-def edit_manifest(folder: Path, edit: Edit) -> None:
+def edit_manifest(folder: Path, edit: Edit, sign: bool = True) -> None:
+    """Change the manifest; a signed change carries a hash that fits, so that later checks see it."""
     path = folder / "manifest.json"
     document = json.loads(path.read_text())
     edit(document)
+    if sign:
+        document.pop("hash", None)
+        document["hash"] = json_hash(document)
     path.write_text(json.dumps(document))
 
 
@@ -77,7 +81,7 @@ def test_each_file_is_guarded(bundle_copy: Path, name: str, defect: str) -> None
         (lambda m: m.update(clock_mhz=0), "0.0 MHz"),
         (lambda m: m.update(clock_mhz="fast"), "incomplete manifest"),
         (lambda m: m.update(clock_mhz=float("nan")), "nan"),
-        (lambda m: m["config"].update(clock_mhz=1.0), "config was edited"),
+        (lambda m: m["config"].update(clock_mhz=1.0), "config_hash is not"),
         (lambda m: m.update(config=3), "incomplete manifest"),
         (lambda m: m.update(program_hash="0" * 64), "the manifest names program"),
         (lambda m: m.update(files=[]), "incomplete manifest"),
@@ -86,9 +90,26 @@ def test_each_file_is_guarded(bundle_copy: Path, name: str, defect: str) -> None
         (lambda m: m["files"].update({"more.txt": "0"}), r"more\.txt is missing"),
     ],
 )
-def test_hand_edited_manifest(bundle_copy: Path, edit: Edit, text: str) -> None:
+def test_wrong_manifest(bundle_copy: Path, edit: Edit, text: str) -> None:
     edit_manifest(bundle_copy, edit)
     with pytest.raises(FormatError, match=text):
+        open_bundle(bundle_copy)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda m: m.update(clock_mhz=400.0),
+        lambda m: m.update(board="kv260"),
+        lambda m: m.update(note="mine"),
+        lambda m: m.pop("hash"),
+        lambda m: m.update(hash="0" * 64),
+        lambda m: m["files"].update({"more.txt": "0"}),
+    ],
+)
+def test_hand_edited_manifest(bundle_copy: Path, edit: Edit) -> None:
+    edit_manifest(bundle_copy, edit, sign=False)
+    with pytest.raises(FormatError, match=r"manifest\.json was edited"):
         open_bundle(bundle_copy)
 
 

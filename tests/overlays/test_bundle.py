@@ -50,7 +50,7 @@ def test_manifest_lists_every_file(inputs: dict[str, Any], tmp_path: Path) -> No
 
 def test_writer_and_reader_agree(inputs: dict[str, Any]) -> None:
     assert host_bundle.KINDS == CYCLES_SOURCES
-    assert host_bundle.config_hash(CONFIG) == config_hash(CONFIG)
+    assert host_bundle.json_hash(CONFIG)[:16] == config_hash(CONFIG)
 
 
 def test_again_and_packed_are_the_same_bytes(inputs: dict[str, Any], tmp_path: Path) -> None:
