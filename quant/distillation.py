@@ -29,8 +29,8 @@ def hidden_loss(student: list[Tensor], teacher: list[Tensor], mask: Tensor) -> T
 def distillation_loss(teacher: nn.Module, hidden_weight: float = 1.0) -> Loss:
     """Return the loss of the student: soft cross entropy to the teacher plus hidden states.
 
-    With one output (regression) the squared error to the teacher's output takes the place of
-    the cross entropy.
+    The teacher is frozen by this call. With one output (regression) the squared error to the
+    teacher's output takes the place of the cross entropy.
     """
     teacher.eval().requires_grad_(False)
 
