@@ -54,7 +54,8 @@ def decode_batch(data: bytes, hidden: int) -> list[npt.NDArray[np.int16]]:
     Raises:
         EngineError: the stream is cut short or its tags are out of order.
     """
-    outputs, at = [], 0
+    outputs: list[npt.NDArray[np.int16]] = []
+    at = 0
     while at < len(data):
         tag, length, _ = HEADER.unpack_from(data, at)
         end = at + HEADER.size + 2 * length * hidden

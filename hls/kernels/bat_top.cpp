@@ -46,6 +46,18 @@ extern "C" void bat_top(const bat::word_t* image, ap_uint<64> program_hash, ap_u
 #pragma HLS INTERFACE s_axilite port = saturations offset = 0x100
 #pragma HLS INTERFACE s_axilite port = return
   static bat::Buffers<bat::Config> buffers;
+  // Banks for what a cycle reads: T rows or O columns of planes, and the lanes of h and r.
+#pragma HLS DISAGGREGATE variable = buffers
+#pragma HLS ARRAY_PARTITION variable = buffers.h cyclic factor = bat::Config::kVuLanes dim = 2
+#pragma HLS ARRAY_PARTITION variable = buffers.r cyclic factor = bat::Config::kVuLanes dim = 2
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.x.words cyclic factor = bat::Config::kTokens dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.q.words cyclic factor = bat::Config::kTokens dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.p.words cyclic factor = bat::Config::kTokens dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.ctx.words cyclic factor = bat::Config::kTokens dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.k.words cyclic factor = bat::Config::kOutputs dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.mha.v.words cyclic factor = bat::Config::kOutputs dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.ffn.x.words cyclic factor = bat::Config::kTokens dim = 1
+#pragma HLS ARRAY_PARTITION variable = buffers.ffn.mid.words cyclic factor = bat::Config::kTokens dim = 1
   bat::Counters counters;
   *version = bat::reg::kVersion;
   *config_hash = bat::kConfigHash;

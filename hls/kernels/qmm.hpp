@@ -106,6 +106,7 @@ void qmm(const QmmJob& job, hls::stream<AVec<Cfg>>& a_in, hls::stream<WVec<Cfg>>
   const QmmLoops<Cfg> loops(job);
   const bool a_bipolar = job.a.bipolar(), w_bipolar = job.w_bipolar();
   WVec<Cfg> tile[QmmSizes<Cfg>::kTileWords];
+#pragma HLS AGGREGATE variable = tile
   for (int ot = 0; ot < loops.outer * loops.column_tiles; ++ot) {
     for (int rt = 0; rt < loops.row_tiles; ++rt) {
       int acc[2][T][O] = {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hls::stream<T, DEPTH>: bounded and blocking in csim, the vendor's own under __SYNTHESIS__.
 //
-// A write to a full and a read from an empty stream block the process (fiber.hpp); when no process can
+// A write to a full and a read from an empty stream block the process (region.hpp); when no process can
 // advance, sim::Deadlock names each blocked stream, its depth and side; data left in a stream that a region
 // owns is sim::Leftover. Interface functions take `hls::stream<T>&`, the base of every depth, as in Vitis
 // HLS.
@@ -21,7 +21,7 @@
 #define BAT_PROCESS(region, name, ...) __VA_ARGS__
 #define BAT_RUN(region)
 #else
-#include "fiber.hpp"
+#include "region.hpp"
 
 namespace hls {
 
