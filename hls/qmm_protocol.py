@@ -168,10 +168,10 @@ def plan(config: QmmConfig, acts: Operand, weights: Operand) -> list[Job]:
 def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
     """Clocks of jobs sent back to back to an idle engine without stalls (``qmm_engine.sv``)."""
     results = config.tokens * config.outputs // config.out_lanes
-    weights_done = load = end = 1
-    tile_ends = [1, 1]  # of the last two token tiles
-    job_ends = [1, 1]  # of the last two jobs
-    steps = slot = results
+    weights_done = load = 1
+    end = -results
+    tile_ends = [end, end]  # of the last two token tiles
+    job_ends = [end, end]  # of the last two jobs
     for job in jobs:
         words = -(-len(job.columns) // config.simd)
         act_groups = _groups(job.act_planes, config.a_planes)
@@ -180,15 +180,15 @@ def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
         weight_beats = job.output_tiles * weight_groups * words * weight_slices
         act_beats = act_groups * words * config.tokens * config.a_planes // config.a_lanes
         steps = act_groups * weight_groups * words
-        slot = max(steps, results)
         known = max(weights_done, job_ends[-2]) + 1
         weights_done = known + weight_beats
         for _ in range(job.token_tiles):
             load = max(load, known, tile_ends[-2]) + act_beats
-            end = max(end, load, weights_done) + job.output_tiles * slot
+            first = max(max(end, load, weights_done) + steps, end + results)
+            end = first + (job.output_tiles - 1) * max(steps, results)
             tile_ends.append(end)
         job_ends.append(end)
-    return end - slot + steps + results + 4
+    return end + results + 4
 
 
 def _beats(planes: Planes, rows: int, parallel: int, simd: int, lanes: int) -> npt.NDArray[np.uint8]:

@@ -198,7 +198,7 @@ def _compile(module: Module, tool: Verilator, harness: str, folder: Path) -> Pat
         *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *_FLAGS),
         *("--top-module", module.top, "--Mdir", str(folder / "obj"), "-o", str(folder / "sim.so")),
         *("-CFLAGS", f"{_CFLAGS} -I{_HARNESS.parent}", "-LDFLAGS", "-shared"),
-        *("-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O2 OPT_SLOW=-O1"),
+        *("-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O1 OPT_SLOW=-O1"),
         *(f"-G{name}={value}" for name, value in module.parameters.items()),
         *map(str, module.sources),
         str(binding),

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Issues one step a clock while a job's weights and a token tile are in their buffers (`ready`).
-// Loop order, outermost first: token tile, output tile (one "slot"), activation plane group,
-// weight plane group, word of K. A slot takes max(steps, SLOT_MIN) clocks, so that its results
-// (SLOT_MIN output beats) have left before the next ones arrive.
+// Loop order, outermost first: token tile, output tile, activation plane group, weight plane group,
+// word of K. The last step of an output tile waits until RESULT_BEATS clocks have passed since the
+// last step of the tile before: then those results have left when the next ones arrive.
 module qmm_control
   import qmm_pkg::*;
 #(
     parameter int unsigned A_PLANES,        // activation planes in parallel
     parameter int unsigned W_PLANES,        // weight planes in parallel
-    parameter int unsigned SLOT_MIN,        // output beats of one output tile
+    parameter int unsigned RESULT_BEATS,    // output beats of one output tile
     parameter int unsigned A_ADDRESS_BITS,
     parameter int unsigned W_ADDRESS_BITS
 ) (
@@ -23,24 +23,23 @@ module qmm_control
     output logic                      tile_done,
     output logic                      job_done
 );
-  localparam int unsigned SLOT_BITS = $clog2(SLOT_MIN + 1);
+  localparam int unsigned SPACING_BITS = $clog2(RESULT_BEATS + 1);
 
   logic [15:0] k, output_tile, token_tile;
   logic [3:0] act_base, weight_base;  // first plane of the group
   logic [A_ADDRESS_BITS-1:0] act_group_address;
-  logic [W_ADDRESS_BITS-1:0] weight_slot_address;
-  logic [SLOT_BITS-1:0] slot_clock;
-  logic waiting;  // all steps of the slot are issued, its clocks are not over
-  logic k_end, weight_end, act_end, last_step, slot_end, outputs_end, tokens_end;
+  logic [W_ADDRESS_BITS-1:0] weight_tile_address;
+  logic [SPACING_BITS-1:0] spacing;  // clocks for which no last step may follow
+  logic k_end, weight_end, act_end, last_step, output_done, outputs_end, tokens_end;
 
   assign k_end       = k == job.k_words - 16'd1;
   assign weight_end  = 32'(weight_base) + W_PLANES >= 32'(job.weight_planes);
   assign act_end     = 32'(act_base) + A_PLANES >= 32'(job.act_planes);
   assign last_step   = k_end && weight_end && act_end;
-  assign slot_end    = (waiting || last_step) && slot_clock == SLOT_BITS'(SLOT_MIN - 1);
+  assign output_done = enable && step.valid && last_step;
   assign outputs_end = output_tile == job.output_tiles - 16'd1;
   assign tokens_end  = token_tile == job.token_tiles - 16'd1;
-  assign tile_done   = enable && ready && slot_end && outputs_end;
+  assign tile_done   = output_done && outputs_end;
   assign job_done    = tile_done && tokens_end;
 
   // Plane of the group at `base` that counts negatively, if the operand has one there.
@@ -54,7 +53,7 @@ module qmm_control
   endfunction
 
   always_comb begin
-    step.valid           = ready && !waiting;
+    step.valid           = ready && !(last_step && spacing != '0);
     step.first           = k == '0 && act_base == '0 && weight_base == '0;
     step.last            = last_step;
     step.job_last        = outputs_end && tokens_end;
@@ -70,21 +69,18 @@ module qmm_control
     step.k_bits          = job.k_bits;
   end
 
-  // Place in the slot and among the tiles.
+  // Place among the tiles.
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      slot_clock  <= '0;
-      waiting     <= 1'b0;
+      spacing     <= '0;
       output_tile <= '0;
       token_tile  <= '0;
-    end else if (enable && ready && slot_end) begin
-      slot_clock  <= '0;
-      waiting     <= 1'b0;
+    end else if (output_done) begin
+      spacing     <= SPACING_BITS'(RESULT_BEATS - 1);
       output_tile <= outputs_end ? '0 : output_tile + 16'd1;
       if (outputs_end) token_tile <= tokens_end ? '0 : token_tile + 16'd1;
-    end else if (enable && ready) begin
-      if (slot_clock != SLOT_BITS'(SLOT_MIN - 1)) slot_clock <= slot_clock + 1'b1;
-      if (last_step) waiting <= 1'b1;
+    end else if (enable && spacing != '0) begin
+      spacing <= spacing - 1'b1;
     end
   end
 
@@ -119,17 +115,17 @@ module qmm_control
     end
   end
 
-  // Weight words of a slot repeat for every activation plane group, all of them for every tile.
+  // Weight words of an output tile repeat for every activation plane group, all for every token tile.
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       weight_address      <= '0;
-      weight_slot_address <= '0;
+      weight_tile_address <= '0;
     end else if (enable && step.valid) begin
       if (last_step) begin
         weight_address      <= outputs_end ? '0 : weight_address + 1'b1;
-        weight_slot_address <= outputs_end ? '0 : weight_address + 1'b1;
+        weight_tile_address <= outputs_end ? '0 : weight_address + 1'b1;
       end else begin
-        weight_address <= (k_end && weight_end) ? weight_slot_address : weight_address + 1'b1;
+        weight_address <= (k_end && weight_end) ? weight_tile_address : weight_address + 1'b1;
       end
     end
   end

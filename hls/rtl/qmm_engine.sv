@@ -32,15 +32,16 @@
 //   A = ga*kw*TOKENS*A_PLANES/A_LANES            activation beats of a token tile
 //   c = ga*gw*kw                                 steps of an output tile
 //   d = TOKENS*OUTPUTS/OUT_LANES                 result beats of an output tile
-//   s = max(c, d)                                clocks of an output tile
-// Clock at which things are complete (E: empty before = -infinity, first config at clock 1):
-//   cfg_j  = max(wdone_{j-1}, end of job j-2),   wdone_j = cfg_j + 1 + W
-//   load_n = max(load_{n-1}, cfg_j + 1, end_{n-2}) + A           n counts the token tiles
-//   end_n  = max(end_{n-1}, load_n, wdone_j) + no*s
-//   total  = end_last - s + c + d + 4
-// One job that computes at least as long as it loads (no*s >= A):
-//   total  = max(W, A) + nt*no*s - s + c + d + 6
-// hls/cosim_qmm.py computes this as qmm_cycles; tests hold the simulation to it.
+//   s = max(c, d)                                clocks from one output tile to the next
+// Clocks at which things are complete (those before the first job: -infinity, but cfg_0 = 1):
+//   cfg_j  = max(wdone_{j-1}, end of job j-2)                    config taken
+//   wdone_j = cfg_j + 1 + W                                      weights loaded
+//   load_n = max(load_{n-1}, cfg_j + 1, end_{n-2}) + A           token tile n loaded, n over all jobs
+//   end_n  = max(max(end_{n-1}, load_n, wdone_j) + c, end_{n-1} + d) + (no-1)*s
+//   total  = end_last + d + 4
+// One job whose token tiles compute at least as long as they load (no*s >= A):
+//   total  = max(W, A) + (nt*no-1)*s + c + d + 6
+// hls/qmm_protocol.py computes this (qmm_cycles); tests hold the simulation to it.
 module qmm_engine
   import qmm_pkg::*;
 #(
@@ -271,7 +272,7 @@ module qmm_engine
   qmm_control #(
       .A_PLANES(A_PLANES),
       .W_PLANES(W_PLANES),
-      .SLOT_MIN(TOKENS * OUTPUTS / OUT_LANES),
+      .RESULT_BEATS(TOKENS * OUTPUTS / OUT_LANES),
       .A_ADDRESS_BITS(A_ADDRESS_BITS),
       .W_ADDRESS_BITS(W_ADDRESS_BITS)
   ) u_control (
