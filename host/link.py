@@ -30,6 +30,7 @@ _DMA_ERRORS = {
     0x40: "decode error (no memory at the address)",
 }
 _ALIGN = 64
+_BUSY = 6
 
 
 @dataclass
@@ -132,7 +133,7 @@ class Link:
         if self._faulted:
             raise EngineError(f"the last run failed ({self._faulted}); call reset()")
         if self.run is not None or not self.registers.read("CTRL") & AP_IDLE:
-            name, advice = self.registers.table.error(6)
+            name, advice = self.registers.table.error(_BUSY)
             raise EngineError(f"{name}: a run is on; {advice}, or call reset()")
 
     def finish(self, run: Run) -> tuple[dict[int, Int16], float]:
@@ -172,7 +173,8 @@ class Link:
                     if status & bit:
                         raise self._fault(f"DMA {name} {text}")
             code = self.registers.read("ERROR")
-            if code and (done or control & AP_IDLE):
+            # A refused second start leaves BUSY and does not disturb the run.
+            if code not in (0, _BUSY) and (done or control & AP_IDLE):
                 name, advice = self.registers.table.error(code)
                 raise self._fault(f"{name}: {advice}")
             if done and send & 2 and receive & 2:

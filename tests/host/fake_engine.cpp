@@ -36,7 +36,7 @@ struct bf_engine {
   }
   uint64_t wide(uint32_t at) { return uint64_t(regs[at + 4]) << 32 | regs[at]; }
   void finish(uint32_t code) {
-    regs[reg::ERROR] = code;
+    if (code || regs[reg::ERROR] != reg::E_BUSY) regs[reg::ERROR] = code;
     on = false;
     done = true;
     in.clear();
