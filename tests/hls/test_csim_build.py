@@ -108,7 +108,7 @@ def test_engine_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
     engine, rows = CsimEngine(PROGRAM, csim_library()), batch()
     (tmp_path / "batflow_config.hpp").write_text(config_header(ODD))
     flags = [f for f in csim_build.FLAGS if f not in ("-shared", "-O2")]
-    command = ["g++", *flags, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = ["g++", *flags, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     command += ["-fno-sanitize=shift"]  # ap_private shifts negative numbers left throughout
     command += ["-I", str(tmp_path), "-I", str(KERNELS), "-isystem", str(ap_types_folder())]
     program = tmp_path / "sanitize"
