@@ -29,7 +29,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "train",
-        (*DATA, "teacher.safetensors"),
+        (*DATA, "teacher.safetensors", "teacher.json"),
         ("student.npz", "train.json"),
         (*TEACHER, "bits", "weight", "student_epochs", "student_rate"),
         train_step,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import batflow.quant
-from batflow.errors import InputError
-from batflow.files import atomic_path, read_json, write_json
+from batflow.errors import FormatError, InputError
+from batflow.files import atomic_path, read_json, sha256_file, write_json
 
 from .progress import Advance
 from .run_folder import RunFolder
@@ -121,6 +121,7 @@ def teacher_step(run: RunFolder, advance: Advance) -> None:
         "test": score(predict(teacher, data[2]), data[2].targets),
         "test_sentences": len(data[2]),
         "controls": {control.name: 100.0 * control.value for control in controls},
+        "sha256": sha256_file(run.artefact("teacher.safetensors")),
         "history": history,
     }
     write_json(run.artefact("teacher.json"), record)
@@ -141,7 +142,10 @@ def train_step(run: RunFolder, advance: Advance) -> None:
 
     config, dataset = run.config, read_dataset(run.path)
     encoder = load_pretrained(config.pretrained, config.layers)
-    teacher = load_teacher(run.need("teacher.safetensors", "train"), encoder)
+    path = run.need("teacher.safetensors", "train")
+    if run_json(run, "teacher").get("sha256") != sha256_file(path):
+        raise FormatError(f"{path} is not the file that teacher.json names; repeat the step teacher")
+    teacher = load_teacher(path, encoder)
     data = splits(config, dataset, encoder)
     torch.manual_seed(config.seed)
     student = BmtClassifier(model_config(config, dataset, encoder), encoder)
