@@ -76,7 +76,7 @@ print("cycles are from source:", results[0].latency.cycles_source)
 import matplotlib.pyplot as plt
 
 parts = {"QMM busy": "CYCLES_QMM_BUSY", "softmax stall": "STALL_SOFTMAX", "LayerNorm stall": "STALL_LN"}
-figure, axes = plt.subplots(figsize=(7, 3))
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 tokens = [result.tokens for result in results]
 for label, counter in parts.items():
     axes.plot(tokens, [result.counters[counter] for result in results], "o", label=label)
