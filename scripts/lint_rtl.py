@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lint the SystemVerilog with Verilator: every warning is an error, in both forms of the popcount."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+from batflow.errors import UserError
+from batflow.hls.cosim_qmm import engine_module
+from batflow.hls.qmm_protocol import QmmConfig
+from batflow.hls.verilator import RTL_FOLDER, find_verilator
+
+
+def main() -> int:
+    """Return the number of configurations with warnings."""
+    program = find_verilator().program
+    failed = 0
+    for structural in (0, 1):
+        module = engine_module(replace(QmmConfig(), structural=structural))
+        parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
+        command = [str(program), "--lint-only", "-Wall", "--top-module", module.top, *parameters]
+        failed += subprocess.run([*command, *map(str, module.sources)], check=False).returncode != 0
+    used = {path.name for path in module.sources}
+    for path in sorted(RTL_FOLDER.glob("*.sv")):
+        if path.name not in used:
+            sys.stderr.write(f"{path.name} belongs to no linted module; add its top to {__file__}\n")
+            failed += 1
+    return failed
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UserError as exc:
+        sys.exit(f"error: {exc}")
