@@ -20,7 +20,7 @@ def main() -> int:
     for structural in (0, 1):
         module = engine_module(replace(QmmConfig(), structural=structural))
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
-        command = [str(program), "--lint-only", "-Wall", "--top-module", module.top, *parameters]
+        command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]
         failed += subprocess.run([*command, *map(str, module.sources)], check=False).returncode != 0
     used = {path.name for path in module.sources}
     for path in sorted(RTL_FOLDER.glob("*.sv")):
