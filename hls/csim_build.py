@@ -122,6 +122,8 @@ def _content_key(sources: list[Path], header: str, flags: list[str], compiler: s
 
 def _first_error(text: str) -> str:
     lines = text.strip().splitlines() or ["the compiler gave no message"]
+    # collect2 only repeats that the linker failed; the linker's own line stands before it.
+    lines = [line for line in lines if not line.startswith("collect2:")] or lines
     return next((line for line in lines if "error:" in line), lines[0])
 
 
