@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from batflow.errors import EngineError, InputError
-from batflow.flow.verify import Int64, climb, locate, tap_order, unit_of
+from batflow.flow.verify import Int64, Sentence, climb, locate, tap_order, unit_of
 
-from .fakes import ALL_TAPS, LAYERS, FakeEngine, Sentence, bump, sentences
+from .fakes import ALL_TAPS, LAYERS, FakeEngine, bump, sentences
 
 
 def test_equal_engines_have_no_mismatch() -> None:
