@@ -34,7 +34,7 @@ lint: $(INSTALLED)
 	@scripts/lint.sh $(VENV)
 
 pytest: $(INSTALLED)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 notebook: $(INSTALLED)
 	@$(BIN)/jupytext --to ipynb --execute --output build/quickstart.ipynb notebooks/quickstart.py
