@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 
 from batflow.errors import MismatchError
 from batflow.files import write_json
 from batflow.hls.config import AcceleratorConfig, make_config
-from batflow.hls.cosim_qmm import Product, QmmEngine, WeightKind, weight_operand
-from batflow.hls.packing import Int64
-from batflow.hls.program import EncoderProgram, Format
-from batflow.hls.qmm_protocol import operand
+from batflow.hls.program import EncoderProgram
 
 from .progress import Advance
 from .run_folder import RunFolder
 
-STALL_PERCENT = 30
+STALL_256THS = 77
+"""Chance of a stall on each stream and clock: about 30 percent."""
 SEARCHED = 100
 """Held-out sentences among which cosim takes the longest."""
 CLOCK_MHZ = 250.0
@@ -69,110 +66,45 @@ def build_step(run: RunFolder, advance: Advance) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One matrix product of the model on real activations: a [T, K] times w [N, K] transposed."""
-
-    name: str
-    acts: Int64
-    act_format: Format
-    weights: Int64
-    weight_kind: WeightKind
-    weight_bits: int
-
-
-@dataclass(frozen=True)
-class TileResult:
-    """What the RTL did with a tile: clocks without stalls, the formula's clocks, wrong integers."""
-
-    name: str
-    tokens: int
-    outputs: int
-    inputs: int
-    cycles: int
-    formula: int
-    mismatches: int
-    stalled_mismatches: int
-
-
-def model_tiles(program: EncoderProgram, taps: dict[str, Int64]) -> Iterator[Tile]:
-    """Yield every kind of product of the model, by layer: projections, scores, context, FFN."""
-    for index, layer in enumerate(program.layers):
-        prefix = f"L{index}."
-
-        def tap(name: str, prefix: str = prefix) -> Int64:
-            return taps[prefix + name]
-
-        for name, source in (("q", "attn_in"), ("o", "ctx"), ("ffn1", "ffn_in"), ("ffn2", "ffn_mid")):
-            matrix = layer.matrices[name]
-            kind: WeightKind = "ternary" if matrix.kind == "ternary" else "binary"
-            for part, weights in enumerate(matrix.parts()):
-                suffix = f".{part + 1}" if len(matrix.parts()) > 1 else ""
-                title = f"{prefix}{name}{suffix}"
-                yield Tile(title, tap(source), layer.formats[source], weights, kind, 1)
-        size = program.shape.hidden // program.shape.heads
-        q, k, v = (tap(name)[:, :size] for name in ("q", "k", "v"))
-        yield Tile(f"{prefix}scores.0", q, layer.formats["q"], k, "signed", layer.formats["k"].bits)
-        probs = tap("probs")[0]
-        yield Tile(f"{prefix}ctx.0", probs, layer.formats["probs"], v.T, "signed", layer.formats["v"].bits)
-
-
 def cosim_step(run: RunFolder, advance: Advance) -> None:
-    """Run the QMM engine's RTL on products of a long held-out sentence: cosim.json.
+    """Run every matrix product of held-out sentences on the QMM engine's RTL: cosim.json.
 
-    Each product runs without stalls (cycles against the formula) and with random backpressure.
+    Each runs without stalls (cycles against the formula) and with random backpressure.
 
     Raises:
         MissingToolError: no Verilator or compiler.
         MismatchError: a wrong integer, or cycles other than the formula's; cosim.json tells all.
     """
+    from batflow.hls.cosim_layers import cosim_sentence
+    from batflow.hls.cosim_qmm import QmmEngine
     from batflow.hls.program_io import load_program
-    from batflow.hls.reference.encoder import Reference
 
     from .sentences import held_out
 
     program = load_program(run.need("program", "lower"))
-    sentence = max(held_out(run, program, SEARCHED).sentences, key=lambda s: len(s.ids))
-    taps = Reference(program).run(sentence.ids, sentence.types).taps
-    tiles = list(model_tiles(program, taps))[: run.config.cosim_products]
+    sentences = held_out(run, program, run.config.cosim_sentences).sentences
     engine = QmmEngine()
-    rows = []
-    for number, tile in enumerate(tiles):
-        advance(number, len(tiles))
-        rows.append(_simulate(engine, tile))
-    wrong = sum(row.mismatches + row.stalled_mismatches for row in rows)
-    odd = [row.name for row in rows if row.cycles != row.formula]
+    plain, stalled = [], []
+    for number, sentence in enumerate(sentences):
+        advance(number, len(sentences))
+        ids, types = np.array(sentence.ids), np.array(sentence.types)
+        plain += list(cosim_sentence(program, ids, types, engine))
+        stalled += list(cosim_sentence(program, ids, types, engine, stall=STALL_256THS, seed=number + 1))
+    wrong = sum(product.mismatches for product in (*plain, *stalled))
+    odd = [product for product in plain if product.cycles != product.formula_cycles]
     record = {
         "source": "cosim",
         "config": asdict(engine.config),
         "cycles_per_s": engine.totals.cycles_per_s,
         "binary_macs_per_s": engine.totals.binary_macs_per_s,
         "simulated_cycles": engine.totals.cycles,
+        "sentences": len(sentences),
+        "products": len(plain) + len(stalled),
         "mismatches": wrong,
-        "stall_percent": STALL_PERCENT,
-        "tiles": [asdict(row) for row in rows],
+        "stall_256ths": STALL_256THS,
+        "first_sentence": [asdict(product) for product in plain[: len(plain) // len(sentences)]],
     }
     write_json(run.artefact("cosim.json"), record)
     if wrong or odd:
-        what = f"{wrong} wrong integers" if wrong else f"cycles of {odd[0]} differ from the formula"
+        what = f"{wrong} wrong integers" if wrong else f"cycles of {odd[0].name} differ from the formula"
         raise MismatchError(f"cosim: {what}; see {run.artefact('cosim.json')}")
-
-
-def _simulate(engine: QmmEngine, tile: Tile) -> TileResult:
-    acts = operand(tile.acts, tile.act_format.bits, tile.act_format.signed, tile.name)
-    length = tile.acts.shape[1]
-    weights = weight_operand(tile.weights, tile.weight_kind, tile.weight_bits, length)
-    product = Product(acts, weights)
-    expected = tile.acts @ tile.weights.T
-    (plain,), cycles = engine.run([product])
-    (stalled,), _ = engine.run([product], stall_in=STALL_PERCENT, stall_out=STALL_PERCENT)
-    return TileResult(
-        tile.name,
-        tokens=tile.acts.shape[0],
-        outputs=tile.weights.shape[0],
-        inputs=length,
-        cycles=cycles,
-        formula=engine.cycles([product]),
-        mismatches=int(np.count_nonzero(plain != expected)),
-        stalled_mismatches=int(np.count_nonzero(stalled != expected)),
-    )

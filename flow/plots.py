@@ -55,15 +55,16 @@ def range_plot(rows: Sequence[tuple[str, float]]) -> str:
     return _svg(figure)
 
 
-def cycles_plot(tiles: Sequence[Mapping[str, object]]) -> str:
-    """Cycles of each tile as simulated, against its formula."""
+def cycles_plot(products: Sequence[Mapping[str, object]]) -> str:
+    """Cycles of each matrix product as simulated, against its formula."""
     figure = Figure(figsize=(6.4, 2.6))
     axes = figure.subplots()
-    places = range(len(tiles))
-    axes.bar(places, [float(str(t["cycles"])) for t in tiles], color=BLUE, label="RTL (cosim)")
-    formula = [float(str(t["formula"])) for t in tiles]
+    places = range(len(products))
+    axes.bar(places, [float(str(p["cycles"])) for p in products], color=BLUE, label="RTL (cosim)")
+    formula = [float(str(p["formula_cycles"])) for p in products]
     axes.plot(places, formula, "_", color=ORANGE, markersize=18, markeredgewidth=2, label="formula")
-    axes.set_xticks(list(places), [str(t["name"]) for t in tiles], rotation=30, ha="right", fontsize=7)
+    names = [f"L{p['layer']}.{p['name']}" for p in products]
+    axes.set_xticks(list(places), names, rotation=30, ha="right", fontsize=7)
     axes.set_ylabel("cycles")
     axes.legend(frameon=False)
     _clean(figure)

@@ -120,7 +120,7 @@ def _figures(page: Page) -> dict[str, Markup]:
         figures["ranges"] = plots.range_plot([(row["tap"], row["share"]) for row in page.ranges])
     cosim = page.parts["cosim"]
     if cosim:
-        figures["cycles"] = plots.cycles_plot(cosim["tiles"])
+        figures["cycles"] = plots.cycles_plot(cosim["first_sentence"])
     # The SVG is our own output, not text from an artefact.
     return {name: Markup(svg) for name, svg in figures.items()}
 

@@ -42,7 +42,7 @@ class RunConfig(BaseModel):
     threads: int = Field(default=1, ge=1, le=256)
     verify_sentences: int = Field(default=200, ge=1)
     csim_sentences: int = Field(default=500, ge=1)
-    cosim_products: int = Field(default=12, ge=1)
+    cosim_sentences: int = Field(default=4, ge=1)
 
     @field_validator("bits")
     @classmethod

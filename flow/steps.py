@@ -71,7 +71,7 @@ STEPS: tuple[Step, ...] = (
         "cosim",
         (*DATA, "program"),
         ("cosim.json",),
-        ("cosim_products",),
+        ("cosim_sentences",),
         cosim_step,
         "simulate the QMM engine's SystemVerilog on the model's products",
         rooms=("hls",),

@@ -16,6 +16,7 @@ from batflow.flow.run_folder import start_run
 from batflow.flow.settings import RunConfig
 
 ENGINES = ["deploy", "qonnx", "reference", "csim", "overlay"]
+PRODUCT = {"layer": 0, "count": 1, "tokens": 9, "inputs": 32, "outputs": 32, "mismatches": 0}
 FIRST = {
     "sentence": 3,
     "engine": "csim",
@@ -55,9 +56,12 @@ def parts() -> dict[str, dict[str, Any]]:
         },
         "cosim": {
             "cycles_per_s": 654321.0,
-            "tiles": [
-                {"name": "L0.q", "cycles": 1000, "formula": 1000, "mismatches": 0},
-                {"name": "L0.scores.0", "cycles": 77, "formula": 77, "mismatches": 0},
+            "sentences": 3,
+            "products": 96,
+            "mismatches": 0,
+            "first_sentence": [
+                {**PRODUCT, "name": "q", "cycles": 1000, "formula_cycles": 1000},
+                {**PRODUCT, "name": "scores", "cycles": 77, "formula_cycles": 77},
             ],
         },
         "verify": {
@@ -129,7 +133,7 @@ def test_an_empty_run_still_has_a_page(tmp_path: Path) -> None:
 
 def test_text_from_artefacts_is_escaped(tmp_path: Path) -> None:
     content = parts()
-    content["cosim"]["tiles"][0]["name"] = "<script>alert(1)</script>"
+    content["cosim"]["first_sentence"][0]["name"] = "<script>alert(1)</script>"
     assert "<script>" not in page(tmp_path, content)
 
 
@@ -145,7 +149,8 @@ def test_a_corrupt_artefact_is_one_clear_line(tmp_path: Path, name: str, text: s
 
 @pytest.mark.parametrize("value", [7, "absent"])
 @pytest.mark.parametrize(
-    ("name", "field"), [("verify", "engines"), ("cosim", "tiles"), ("csim", "ranges"), ("csim", "cycles")]
+    ("name", "field"),
+    [("verify", "engines"), ("cosim", "first_sentence"), ("csim", "ranges"), ("csim", "cycles")],
 )
 def test_a_field_that_is_wrong_or_absent_is_refused(
     tmp_path: Path, name: str, field: str, value: object

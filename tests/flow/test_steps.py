@@ -67,8 +67,9 @@ def test_the_ladder_has_no_mismatch_and_the_control_is_located(finished: RunFold
 
 def test_cosim_equals_its_formula(finished: RunFolder) -> None:
     record = read_json(finished.artefact("cosim.json"))
-    assert len(record["tiles"]) == 8 and record["mismatches"] == 0
-    assert all(tile["cycles"] == tile["formula"] for tile in record["tiles"])
+    assert record["products"] == 2 * record["sentences"] * len(record["first_sentence"])
+    assert record["mismatches"] == 0
+    assert all(product["cycles"] == product["formula_cycles"] for product in record["first_sentence"])
 
 
 def test_csim_scores_what_deploy_mode_scores(finished: RunFolder) -> None:

@@ -88,5 +88,5 @@ def tiny_config(folder: Path) -> RunConfig:
         threads=1,
         verify_sentences=30,
         csim_sentences=30,
-        cosim_products=8,
+        cosim_sentences=2,
     )

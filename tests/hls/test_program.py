@@ -125,6 +125,12 @@ def _edit_json(folder: Path, key: str, value: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
 
 
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    path.write_bytes(data)
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "no json": lambda p: (p / "program.json").unlink(),
     "no arrays": lambda p: (p / "arrays.npz").unlink(),
@@ -132,6 +138,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "no vocab": lambda p: (p / "vocab.txt").unlink(),
     "truncated json": lambda p: (p / "program.json").write_bytes((p / "program.json").read_bytes()[:-40]),
     "truncated arrays": lambda p: (p / "arrays.npz").write_bytes((p / "arrays.npz").read_bytes()[:-400]),
+    "changed byte in the arrays": lambda p: _flip(p / "arrays.npz"),
     "arrays are no zip": lambda p: (p / "arrays.npz").write_bytes(b"no zip"),
     "truncated image": lambda p: (p / "image.bin").write_bytes((p / "image.bin").read_bytes()[:-1]),
     "other vocab": lambda p: (p / "vocab.txt").write_text("a\nb\n"),
