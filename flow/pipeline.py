@@ -163,14 +163,14 @@ def run_steps(
 
 
 def _perform(step: Step, run: RunFolder, console: Console, action: Action) -> Outcome:
-    console.print(f"[bold]{step.name:<8}[/] {step.about}")
+    own = action is step.action
+    console.print(f"[bold]{step.name:<8}[/] {step.about if own else 'take what comes with batflow'}")
     run.done.pop(step.name, None)
     start = time.perf_counter()
     before = input_hash(step, run)
     with progress_bar(console, step.name, draw=not step.draws) as advance:
         action(run, advance)
     seconds = time.perf_counter() - start
-    own = action is step.action
     # An attached artefact is no product of this run's inputs: the step stays to be done.
     if own:
         run.done[step.name] = {

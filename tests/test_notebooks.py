@@ -17,6 +17,7 @@ def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
     monkeypatch.setenv("BATFLOW_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel draws into the notebook
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook,
