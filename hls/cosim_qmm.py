@@ -25,9 +25,17 @@ WeightKind = Literal["binary", "ternary", "signed", "unsigned"]
 
 # The package first; the order of the modules is free.
 _SOURCES = (
-    *("qmm_pkg", "popcount", "compressor6", "and_popcount", "dpu", "plane_accumulator", "axis_skid"),
-    *("sdp_ram", "tile_buffer", "word_counter", "weight_loader", "act_loader", "qmm_control"),
-    *("qmm_array", "result_drain", "qmm_engine"),
+    *("qmm_pkg", "popcount", "compressor6", "pair_compressor", "and_popcount", "dpu"),
+    *(
+        "plane_accumulator",
+        "axis_skid",
+        "sdp_ram",
+        "tile_buffer",
+        "word_counter",
+        "weight_loader",
+        "act_loader",
+    ),
+    *("qmm_control", "qmm_array", "result_drain", "qmm_engine"),
 )
 
 

@@ -20,14 +20,17 @@ module and_popcount #(
   if (!STRUCTURAL) begin : g_simulation
     assign count = COUNT_BITS'($countones(a & b));
   end else begin : g_tree
-    logic [3*GROUPS-1:0] pairs;
+    logic [3*GROUPS-1:0] padded_a, padded_b;
     logic [GROUPS-1:0] ones, twos;
     logic [PART_BITS-1:0] ones_count, twos_count;
-    assign pairs = (3 * GROUPS)'(a & b);
+    assign padded_a = (3 * GROUPS)'(a);
+    assign padded_b = (3 * GROUPS)'(b);
     for (genvar g = 0; g < GROUPS; g++) begin : g_group
-      assign ones[g] = ^pairs[3*g+:3];
-      assign twos[g] = (pairs[3*g] & pairs[3*g+1]) | (pairs[3*g] & pairs[3*g+2])
-                     | (pairs[3*g+1] & pairs[3*g+2]);
+      pair_compressor u_compressor (
+          .a(padded_a[3*g+:3]),
+          .b(padded_b[3*g+:3]),
+          .count({twos[g], ones[g]})
+      );
     end
     popcount #(
         .WIDTH(GROUPS),

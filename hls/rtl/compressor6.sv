@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // 6:3 compressor: count = number of ones among six bits. Each output bit is one truth table of
-// six inputs, so it maps to one LUT6. Combinational.
+// six inputs, so it maps to one LUT6. Combinational. The hierarchy is kept so that synthesis does
+// not restructure these three LUTs into more.
+(* keep_hierarchy = "yes" *)
 module compressor6 (
     input  logic [5:0] bits,
     output logic [2:0] count

@@ -65,7 +65,7 @@ def test_compressor_tree_equals_countones(tmp_path: Path) -> None:
     require_verilator()
     source = tmp_path / "popcounts.sv"
     source.write_text(_wrapper())
-    parts = ("popcount", "compressor6", "and_popcount", "axis_skid")
+    parts = ("popcount", "compressor6", "pair_compressor", "and_popcount", "axis_skid")
     sources = (*(RTL_FOLDER / f"{name}.sv" for name in parts), source)
     ports = ((AxisPort("s", 256),), (AxisPort("m", 16 * FORMS * len(WIDTHS)),))
     sim = AxisSim(Module("popcounts", sources, {}, *ports))
