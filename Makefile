@@ -18,7 +18,7 @@ help:
 	@echo "               TASK=trec|mr  RUN=name  FROM=step  TO=step (FROM=export: attached checkpoint)"
 	@echo "make test      every check and test"
 	@echo "make lint      the static checks alone"
-	@echo "make notebook  run notebooks/quickstart.py into build/quickstart.ipynb"
+	@echo "make notebook  run the quickstart; build/quickstart.ipynb holds the outputs"
 	@echo "make clean     remove build products and caches (not .venv, not runs/)"
 
 $(INSTALLED): pyproject.toml scripts/bootstrap.sh
@@ -37,8 +37,8 @@ pytest: $(INSTALLED)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 notebook: $(INSTALLED)
-	@$(BIN)/jupytext --to ipynb --execute --output build/quickstart.ipynb notebooks/quickstart.py
-	@echo "executed notebook: build/quickstart.ipynb"
+	@mkdir -p build
+	@$(BIN)/jupyter-execute --kernel_name=python3 --output="$(CURDIR)/build/quickstart.ipynb" notebooks/quickstart.ipynb
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

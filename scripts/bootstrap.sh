@@ -53,7 +53,7 @@ install_packages() {
     sudo=sudo
   fi
   say "apt-get install $*"
-  { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "$@"; } ||
+  { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } ||
     die "apt-get failed; please run as root: apt-get install -y $*"
 }
 
