@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -70,6 +71,11 @@ def read_json(path: Path) -> Any:
         raise FormatError(f"{path} does not exist; run the step that writes it") from exc
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
         raise FormatError(f"{path} is not readable JSON ({exc}); write it again with its step") from exc
+
+
+def cache_folder() -> Path:
+    """Where downloads and built engines are kept: ``$BATFLOW_CACHE``, or ``~/.cache/batflow``."""
+    return Path(os.environ.get("BATFLOW_CACHE") or "~/.cache/batflow").expanduser()
 
 
 def sha256_file(path: Path) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batflow.errors import EngineError, InputError, MissingToolError
-from batflow.files import atomic_path
+from batflow.files import atomic_path, cache_folder
 
 RTL_FOLDER = Path(__file__).parent / "rtl"
 MINIMUM_VERSION = (5, 6)
@@ -158,11 +157,6 @@ BATFLOW_AXIS_HARNESS(Ports)
 """
 
 
-def cache_folder() -> Path:
-    """Folder of built simulation libraries."""
-    return Path(os.environ.get("BATFLOW_CACHE") or Path.home() / ".cache" / "batflow") / "rtl"
-
-
 def _content_hash(module: Module, tool: Verilator, harness: str) -> str:
     digest = hashlib.sha256()
     facts = (
@@ -191,7 +185,7 @@ def build(module: Module) -> Path:
         if shutil.which(name) is None:
             raise MissingToolError(f"building the RTL simulation needs {name}; install g++ and make")
     harness = harness_source(module)
-    library = cache_folder() / f"{module.top}-{_content_hash(module, tool, harness)}.so"
+    library = cache_folder() / "rtl" / f"{module.top}-{_content_hash(module, tool, harness)}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(prefix="batflow_rtl_") as scratch:
             built = _compile(module, tool, harness, Path(scratch))

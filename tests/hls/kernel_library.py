@@ -35,6 +35,7 @@ ODD = AcceleratorConfig(
     weight_bus_bits=64,
     clock_mhz=100.0,
 )
+STRICT = ("-Werror",)
 WIDE = ODD.model_copy(update={"qmm_tokens": 4, "qmm_outputs": 8, "qmm_simd_bits": 128})
 
 
@@ -47,14 +48,14 @@ def _need_compiler() -> None:
 def csim_library(wide: bool = False) -> Path:
     """The csim engine of :data:`ODD` or :data:`WIDE`."""
     _need_compiler()
-    return build_csim(WIDE if wide else ODD)
+    return build_csim(WIDE if wide else ODD, STRICT)
 
 
 @functools.cache
 def unit_library() -> ctypes.CDLL:
     """units.cpp for :data:`ODD`."""
     _need_compiler()
-    library = ctypes.CDLL(str(compile_library(ODD, [CPP / "units.cpp"], "units")))
+    library = ctypes.CDLL(str(compile_library(ODD, [CPP / "units.cpp"], "units", STRICT)))
     library.unit_error.restype = ctypes.c_char_p
     return library
 
@@ -63,7 +64,7 @@ def unit_library() -> ctypes.CDLL:
 def stream_library() -> ctypes.CDLL:
     """streams.cpp, whose functions return text."""
     _need_compiler()
-    return ctypes.CDLL(str(compile_library(ODD, [CPP / "streams.cpp"], "streams")))
+    return ctypes.CDLL(str(compile_library(ODD, [CPP / "streams.cpp"], "streams", STRICT)))
 
 
 def pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:

@@ -19,7 +19,7 @@ from batflow.hls.engine import Engine
 from batflow.hls.reference.encoder import Reference
 from batflow.hls.registers.table import VERSION
 
-from .kernel_library import CPP, ODD, csim_library, pointer
+from .kernel_library import CPP, ODD, STRICT, csim_library, pointer
 from .programs import random_program
 
 PROGRAM = random_program(2, hidden=64, heads=4, ffn=96, max_len=16, kind="wtws")
@@ -37,7 +37,7 @@ def test_second_build_comes_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(csim_build, "atomic_path", refuse)
-    assert build_csim(ODD) == library
+    assert build_csim(ODD, STRICT) == library
 
 
 def test_info_tells_the_config(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_engine_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
     engine, rows = CsimEngine(PROGRAM, csim_library()), batch()
     (tmp_path / "batflow_config.hpp").write_text(config_header(ODD))
     flags = [f for f in csim_build.FLAGS if f not in ("-shared", "-O2")]
-    command = ["g++", *flags, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = ["g++", *flags, *STRICT, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     command += ["-fno-sanitize=shift"]  # ap_private shifts negative numbers left throughout
     command += ["-I", str(tmp_path), "-I", str(KERNELS), "-isystem", str(ap_types_folder())]
     program = tmp_path / "sanitize"

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from batflow.errors import FormatError, MissingToolError
+from batflow.files import cache_folder
 from batflow.quant import downloads
-from batflow.quant.downloads import WheelPin, cache_folder, fetch_wheel, read_member
+from batflow.quant.downloads import WheelPin, fetch_wheel, read_member
 
 
 @pytest.fixture
