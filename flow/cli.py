@@ -57,6 +57,11 @@ def _place(run: str, runs: Path) -> tuple[Path, str]:
     return (Path(run).parent, Path(run).name) if "/" in run else (runs, run)
 
 
+def _data(task: str | None, glue: Path | None, tsv: Path | None) -> dict[str, Any]:
+    """Return the settings of the data options; a TSV file alone means the task tsv."""
+    return {"task": "tsv" if tsv and not task else task, "glue_dir": glue, "tsv": tsv}
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -113,7 +118,7 @@ def demo(
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Run all steps, from text to a report. --from export starts from the attached checkpoint."""
-    folder = _prepare(run, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
+    folder = _prepare(run, runs, config, _data(task, glue, tsv), set_)
     again = f"batflow demo --run {run}" + (f" --from {first}" if first else "")
     _pipeline(folder, first, last, force=force, resume=again + (f" --to {last}" if last else ""))
     report_page = folder.artefact("report.html")
@@ -134,7 +139,7 @@ def train(
 ) -> None:
     """Get the data, train the teacher, distil the quantized student."""
     runs, name = _place(run, runs)
-    folder = _prepare(name, runs, config, {"task": task, "glue_dir": glue, "tsv": tsv}, set_)
+    folder = _prepare(name, runs, config, _data(task, glue, tsv), set_)
     _pipeline(folder, None, "train", force=force, resume=f"batflow train {run}")
 
 

@@ -196,7 +196,7 @@ def attach_checkpoint(run: RunFolder, advance: Advance) -> None:
     """Take the packed checkpoint that comes with batflow in place of training.
 
     Raises:
-        InputError: none is attached for the run's task.
+        InputError: none is attached for the run's task, or not with the run's settings.
     """
     from batflow.quant.checkpoint import read_arrays
 
@@ -209,6 +209,7 @@ def attach_checkpoint(run: RunFolder, advance: Advance) -> None:
             f"run `batflow train {run.name}` first"
         )
     header, _ = read_arrays(path)
+    _check_attached(run.config, header["config"], name)
     with atomic_path(run.artefact("student.npz")) as temporary:
         shutil.copyfile(path, temporary)
     metrics = dict(header["metrics"])
@@ -217,6 +218,18 @@ def attach_checkpoint(run: RunFolder, advance: Advance) -> None:
     if teacher is not None:
         shared = {"source": "trained", "metric": metrics.get("metric", "accuracy")}
         write_json(run.artefact("teacher.json"), {**shared, **teacher})
+
+
+def _check_attached(wanted: RunConfig, made: dict[str, Any], name: str) -> None:
+    bits = dict.fromkeys(made["bits"], wanted.bits) if isinstance(wanted.bits, int) else wanted.bits
+    asked: dict[str, Any] = {"bits": {**made["bits"], **bits}}
+    asked |= {"layers": wanted.layers, "max_len": wanted.max_len, "weight": wanted.weight}
+    for key, value in asked.items():
+        if made[key] != value:
+            raise InputError(
+                f"the attached checkpoint {name} has {key} {made[key]} and the run asks for {value}; "
+                "train a model, or leave the setting at its default"
+            )
 
 
 def export_step(run: RunFolder, advance: Advance) -> None:

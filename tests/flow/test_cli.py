@@ -87,6 +87,14 @@ def test_settings_given_reach_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert again == config, "a later command without settings keeps those of the run"
 
 
+def test_a_tsv_file_alone_is_the_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("batflow.flow.pipeline.run_steps", lambda *a, **k: [])
+    batflow(monkeypatch, "demo", "--tsv", "mine.tsv")
+    config = json.loads((tmp_path / "runs" / "demo" / "run.json").read_text())["config"]
+    assert (config["task"], config["tsv"]) == ("tsv", "mine.tsv")
+
+
 def test_help_and_doctor_need_no_heavy_library() -> None:
     """A newcomer's first two commands answer without torch or onnx in memory."""
     code = (

@@ -126,6 +126,18 @@ def test_from_export_takes_the_attached_checkpoint(
     write_report(run.path)
 
 
+@pytest.mark.parametrize("change", [{"bits": 1}, {"bits": {"q": 2}}, {"weight": "wtws"}, {"max_len": 16}])
+def test_an_attached_checkpoint_of_other_settings_is_refused(
+    change: dict[str, Any], finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = finished.artefact("student.npz")
+    monkeypatch.setattr("batflow.flow.train_steps.ATTACHED_CHECKPOINTS", {"tsv": str(student)})
+    run = start_run(tmp_path, "other", finished.config.model_copy(update=change))
+    with pytest.raises(InputError, match=next(iter(change))):
+        run_steps(STEPS, run, CONSOLE, first="export", last="export")
+    assert not run.artefact("student.npz").exists()
+
+
 def test_from_export_without_a_checkpoint_says_how_to_train(tmp_path: Path, finished: RunFolder) -> None:
     run = start_run(tmp_path, "short", finished.config)
     with pytest.raises(InputError, match="batflow train short"):
