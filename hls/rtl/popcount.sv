@@ -4,8 +4,10 @@
 // STRUCTURAL 0: $countones, ten to twenty times faster to simulate.
 // STRUCTURAL 1: a tree of 6:3 compressors. Every compressor is three functions of six inputs,
 //   that is three LUT6. Six bits become a three-bit number; bit c of all these numbers is a
-//   column of place value 2^c, and the columns are counted the same way, recursively.
-// Both forms give the same integer (tests/hls/test_rtl_popcount.py).
+//   column of place value 2^c, and the columns are counted the same way, recursively. Three bits or
+//   fewer are left to the synthesis tool: a compressor with constant inputs would waste a LUT6.
+// Both forms give the same integer (tests/hls/test_rtl_popcount.py). Read with the hierarchy kept
+// (yosys: read_slang --keep-hierarchy); flattened, logic optimization takes the compressors apart.
 module popcount #(
     parameter int unsigned WIDTH,      // bits to count, >= 1
     parameter bit          STRUCTURAL  // 0 simulation, 1 synthesis
@@ -20,17 +22,24 @@ module popcount #(
     $error("popcount: WIDTH is %0d, must be at least 1", WIDTH);
   end
 
-  if (!STRUCTURAL) begin : g_simulation
+  if (!STRUCTURAL || WIDTH <= 3) begin : g_direct
     assign count = COUNT_BITS'($countones(bits));
   end else begin : g_tree
     logic [6*GROUPS-1:0] padded;
     logic [2:0][GROUPS-1:0] column;
     assign padded = (6 * GROUPS)'(bits);
     for (genvar g = 0; g < GROUPS; g++) begin : g_group
-      compressor6 u_compressor (
-          .bits (padded[6*g+:6]),
-          .count({column[2][g], column[1][g], column[0][g]})
-      );
+      localparam int unsigned REST = (WIDTH - 6 * g < 6) ? WIDTH - 6 * g : 6;
+      logic [2:0] number;
+      if (REST <= 3) begin : g_direct
+        assign number = 3'($countones(padded[6*g+:REST]));
+      end else begin : g_compressor
+        compressor6 u_compressor (
+            .bits (padded[6*g+:6]),
+            .count(number)
+        );
+      end
+      assign {column[2][g], column[1][g], column[0][g]} = number;
     end
     if (GROUPS == 1) begin : g_leaf
       assign count = COUNT_BITS'({column[2], column[1], column[0]});
