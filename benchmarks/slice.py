@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import batflow
 from batflow.errors import FormatError, UserError
 from batflow.files import read_json, write_json
 from batflow.flow.doctor import examine
@@ -81,7 +82,8 @@ def machine() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of the tools that are here."""
-    return {finding.name: finding.version for finding in examine() if finding.version}
+    found = {finding.name: finding.version for finding in examine() if finding.version}
+    return {"batflow": batflow.__version__, **found}
 
 
 def main(arguments: list[str] | None = None) -> int:
