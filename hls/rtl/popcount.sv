@@ -25,17 +25,15 @@ module popcount #(
   if (!STRUCTURAL || WIDTH <= 3) begin : g_direct
     assign count = COUNT_BITS'($countones(bits));
   end else begin : g_tree
-    logic [6*GROUPS-1:0] padded;
     logic [2:0][GROUPS-1:0] column;
-    assign padded = (6 * GROUPS)'(bits);
     for (genvar g = 0; g < GROUPS; g++) begin : g_group
       localparam int unsigned REST = (WIDTH - 6 * g < 6) ? WIDTH - 6 * g : 6;
       logic [2:0] number;
       if (REST <= 3) begin : g_direct
-        assign number = 3'($countones(padded[6*g+:REST]));
+        assign number = 3'($countones(bits[6*g+:REST]));
       end else begin : g_compressor
         compressor6 u_compressor (
-            .bits (padded[6*g+:6]),
+            .bits (6'(bits[6*g+:REST])),
             .count(number)
         );
       end
