@@ -22,38 +22,38 @@ uint32_t bf_abi_version(void);
 
 /* JSON text: {"kind": "csim"|"cosim", "cycles_source": "estimate"|"cosim", "config": {...},
  * "config_hash": "16 hex digits"}. Valid as long as the library is loaded. */
-const char *bf_engine_info(void);
+const char* bf_engine_info(void);
 
 /* Opens an engine over `bytes` bytes of memory that appear at bus address `base`.
  * The caller owns the memory and keeps it alive. Returns NULL when out of memory. */
-bf_engine *bf_open(uint8_t *ddr, uint64_t base, uint64_t bytes);
-void bf_close(bf_engine *e);
+bf_engine* bf_open(uint8_t* ddr, uint64_t base, uint64_t bytes);
+void bf_close(bf_engine* e);
 
 /* As a power-on reset: registers, streams, traces and counters return to their first state. */
-void bf_reset(bf_engine *e);
+void bf_reset(bf_engine* e);
 
 /* AXI4-Lite access, 32 bits, `offset` in bytes from the register table. */
-int32_t bf_reg_write(bf_engine *e, uint32_t offset, uint32_t value);
-int32_t bf_reg_read(bf_engine *e, uint32_t offset, uint32_t *value);
+int32_t bf_reg_write(bf_engine* e, uint32_t offset, uint32_t value);
+int32_t bf_reg_read(bf_engine* e, uint32_t offset, uint32_t* value);
 
 /* AXI4-Stream into the engine. `last` != 0 puts TLAST on the last byte. Returns bytes accepted. */
-int64_t bf_stream_push(bf_engine *e, const uint8_t *data, uint64_t bytes, int32_t last);
+int64_t bf_stream_push(bf_engine* e, const uint8_t* data, uint64_t bytes, int32_t last);
 
 /* AXI4-Stream out of the engine: up to `capacity` bytes, stopping after TLAST, which sets *last.
  * Returns the bytes given, 0 when none is ready. */
-int64_t bf_stream_pop(bf_engine *e, uint8_t *out, uint64_t capacity, int32_t *last);
+int64_t bf_stream_pop(bf_engine* e, uint8_t* out, uint64_t capacity, int32_t* last);
 
 /* Lets a started engine work for at most `cycles` clock cycles (an untimed engine runs to its end
  * when all input has come). Returns 1 while a run is on, 0 when idle, negative on failure. */
-int32_t bf_advance(bf_engine *e, uint64_t cycles);
+int32_t bf_advance(bf_engine* e, uint64_t cycles);
 
 /* Debug taps: keep every tensor of docs/contracts.md of the next runs. */
-void bf_trace_enable(bf_engine *e, int32_t on);
+void bf_trace_enable(bf_engine* e, int32_t on);
 
 /* Copies tap `tap` (BF_TAP_*) of sequence `seq` (0-based in the last run) and `layer` into `out`
  * as int32, row major. Returns the number of values (also when `capacity` is too small and nothing
  * was copied), or negative when there is no such tap. */
-int64_t bf_trace(bf_engine *e, uint32_t seq, uint32_t layer, uint32_t tap, int32_t *out, uint64_t capacity);
+int64_t bf_trace(bf_engine* e, uint32_t seq, uint32_t layer, uint32_t tap, int32_t* out, uint64_t capacity);
 
 enum {
   BF_TAP_ATTN_IN = 0,
@@ -71,7 +71,7 @@ enum {
 };
 
 /* Text of the last failure of `e` (of bf_open when e is NULL); never NULL. */
-const char *bf_last_error(bf_engine *e);
+const char* bf_last_error(bf_engine* e);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The QMM engine as seen from outside: configuration, operands, jobs, beats, cycle formula.
 
-The protocol and the formula are written in the header of ``rtl/qmm_engine.sv``; this file holds
-the same in Python (ours).
+The protocol is written in ``rtl/qmm_pkg.sv`` and the formula in the header of ``rtl/qmm_engine.sv``;
+this file holds the same in Python (ours).
 """
 
 from __future__ import annotations

@@ -11,20 +11,7 @@
 // PARALLELISM. Each clock one step: TOKENS x OUTPUTS units, each A_PLANES x W_PLANES popcounts of
 // SIMD bits. More planes than that take more steps. II = 1 step per clock.
 //
-// BEAT PROTOCOL. All words little-endian in lanes: lane 0 is the lowest SIMD bits of a beat.
-// Weight stream (s_axis_w, W_LANES words of SIMD bits a beat), for each job:
-//   1 config beat (qmm_pkg::config_t in bits 127:0), then
-//   for output tile, for weight plane group, for word of K: OUTPUTS x W_PLANES words,
-//   index output * W_PLANES + plane, in OUTPUTS*W_PLANES/W_LANES beats. TLAST on the job's last.
-// Activation stream (s_axis_a, A_LANES words a beat), for each job and token tile:
-//   for activation plane group, for word of K: TOKENS x A_PLANES words, index token * A_PLANES +
-//   plane, in TOKENS*A_PLANES/A_LANES beats. TLAST on the job's last beat.
-// Weights are sent once and serve all token tiles of the job; two jobs and two token tiles are
-// buffered, so loading hides behind computing. Unused planes, tokens, outputs and bits are 0.
-// Results (m_axis, OUT_LANES int32 a beat), for token tile, for output tile: index
-//   token * OUTPUTS + output, in TOKENS*OUTPUTS/OUT_LANES beats. TLAST on the job's last beat.
-// A bad config, length or TLAST sets error_code (qmm_pkg::error_t) until reset; the engine then
-// takes no more beats.
+// BEAT PROTOCOL: in qmm_pkg.sv, beside the config beat.
 //
 // CYCLES, without stalls, from the first clock with TVALID on both inputs to the last result beat
 // taken, both counted. For job j with nt token tiles and no output tiles:
@@ -136,9 +123,7 @@ module qmm_engine
   logic job_bank, job_done, tile_bank, tile_done, enable;
   logic [OUTPUTS-1:0][W_PLANES-1:0][SIMD-1:0] weight;
 
-  axis_skid #(
-      .WIDTH(W_LANES * SIMD + 1)
-  ) u_weight_slice (
+  axis_skid #(.WIDTH(W_LANES * SIMD + 1)) u_weight_slice (
       .clk,
       .rst_n,
       .in_valid (s_axis_w_tvalid),
@@ -202,9 +187,7 @@ module qmm_engine
   logic [1:0] tile_loaded;
   logic [TOKENS-1:0][A_PLANES-1:0][SIMD-1:0] act;
 
-  axis_skid #(
-      .WIDTH(A_LANES * SIMD + 1)
-  ) u_act_slice (
+  axis_skid #(.WIDTH(A_LANES * SIMD + 1)) u_act_slice (
       .clk,
       .rst_n,
       .in_valid (s_axis_a_tvalid),

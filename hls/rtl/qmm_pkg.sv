@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types of the QMM engine: the job's config beat, what travels with a step through the
-// pipeline, and the error codes. The beat protocol is described in qmm_engine.sv.
+// pipeline, and the error codes.
+//
+// BEAT PROTOCOL. All words little-endian in lanes: lane 0 is the lowest SIMD bits of a beat.
+// Weight stream (s_axis_w, W_LANES words of SIMD bits a beat), for each job:
+//   1 config beat (config_t in bits 127:0), then
+//   for output tile, for weight plane group, for word of K: OUTPUTS x W_PLANES words,
+//   index output * W_PLANES + plane, in OUTPUTS*W_PLANES/W_LANES beats. TLAST on the job's last.
+// Activation stream (s_axis_a, A_LANES words a beat), for each job and token tile:
+//   for activation plane group, for word of K: TOKENS x A_PLANES words, index token * A_PLANES +
+//   plane, in TOKENS*A_PLANES/A_LANES beats. TLAST on the job's last beat.
+// Weights are sent once and serve all token tiles of the job; two jobs and two token tiles are
+// buffered, so loading hides behind computing. Unused planes, tokens, outputs and bits are 0.
+// Results (m_axis, OUT_LANES int32 a beat), for token tile, for output tile: index
+//   token * OUTPUTS + output, in TOKENS*OUTPUTS/OUT_LANES beats. TLAST on the job's last beat.
+// A bad config, length or TLAST sets error_code (error_t) until reset; the engine then
+// takes no more beats.
 package qmm_pkg;
   // How the bit planes of an operand make its value. Plane p is {0,1} and weighs 2^p, but:
   typedef enum logic [3:0] {

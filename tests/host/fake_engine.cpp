@@ -22,7 +22,7 @@ static constexpr int kAdd = 3;
 static constexpr uint64_t kMagic = 0x31474F5250544142ULL;
 
 struct bf_engine {
-  uint8_t *ddr;
+  uint8_t* ddr;
   uint64_t base, bytes;
   std::map<uint32_t, uint32_t> regs;
   std::vector<uint8_t> in, out;
@@ -31,7 +31,7 @@ struct bf_engine {
   std::string error;
 
   std::string mode() const {
-    const char *text = std::getenv("FAKE_MODE");
+    const char* text = std::getenv("FAKE_MODE");
     return text ? text : "";
   }
   uint64_t wide(uint32_t at) { return uint64_t(regs[at + 4]) << 32 | regs[at]; }
@@ -96,17 +96,19 @@ struct bf_engine {
 
 extern "C" {
 uint32_t bf_abi_version(void) { return BF_ABI_VERSION; }
-const char *bf_engine_info(void) { return "{\"kind\": \"csim\", \"cycles_source\": \"estimate\", \"config\": {}}"; }
-bf_engine *bf_open(uint8_t *ddr, uint64_t base, uint64_t bytes) {
-  bf_engine *e = new bf_engine();
+const char* bf_engine_info(void) {
+  return "{\"kind\": \"csim\", \"cycles_source\": \"estimate\", \"config\": {}}";
+}
+bf_engine* bf_open(uint8_t* ddr, uint64_t base, uint64_t bytes) {
+  bf_engine* e = new bf_engine();
   e->ddr = ddr;
   e->base = base;
   e->bytes = bytes;
   return e;
 }
-void bf_close(bf_engine *e) { delete e; }
-void bf_reset(bf_engine *e) { e->reset(true); }
-int32_t bf_reg_write(bf_engine *e, uint32_t offset, uint32_t value) {
+void bf_close(bf_engine* e) { delete e; }
+void bf_reset(bf_engine* e) { e->reset(true); }
+int32_t bf_reg_write(bf_engine* e, uint32_t offset, uint32_t value) {
   if (offset == reg::CTRL) {
     if (value & reg::AP_START) e->start();
   } else if (offset == reg::SOFT_RESET) {
@@ -116,7 +118,7 @@ int32_t bf_reg_write(bf_engine *e, uint32_t offset, uint32_t value) {
   }
   return 0;
 }
-int32_t bf_reg_read(bf_engine *e, uint32_t offset, uint32_t *value) {
+int32_t bf_reg_read(bf_engine* e, uint32_t offset, uint32_t* value) {
   const uint64_t hash = FAKE_CONFIG_HASH;
   if (offset == reg::CTRL) {
     *value = (e->done ? reg::AP_DONE : 0u) | (e->on ? 0u : uint32_t(reg::AP_IDLE | reg::AP_READY));
@@ -133,14 +135,14 @@ int32_t bf_reg_read(bf_engine *e, uint32_t offset, uint32_t *value) {
   return 0;
 }
 // Takes a part only, so that the caller's handling of backpressure is tried.
-int64_t bf_stream_push(bf_engine *e, const uint8_t *data, uint64_t bytes, int32_t last) {
+int64_t bf_stream_push(bf_engine* e, const uint8_t* data, uint64_t bytes, int32_t last) {
   if (!e->on) return 0;
   uint64_t taken = bytes > 1000 ? 1000 : bytes;
   e->in.insert(e->in.end(), data, data + taken);
   if (last && taken == bytes) e->in_last = true;
   return int64_t(taken);
 }
-int64_t bf_stream_pop(bf_engine *e, uint8_t *out, uint64_t capacity, int32_t *last) {
+int64_t bf_stream_pop(bf_engine* e, uint8_t* out, uint64_t capacity, int32_t* last) {
   uint64_t given = e->out.size() < capacity ? e->out.size() : capacity;
   if (given > 700) given = 696;
   std::memcpy(out, e->out.data(), given);
@@ -148,7 +150,7 @@ int64_t bf_stream_pop(bf_engine *e, uint8_t *out, uint64_t capacity, int32_t *la
   *last = given > 0 && e->out.empty();
   return int64_t(given);
 }
-int32_t bf_advance(bf_engine *e, uint64_t) {
+int32_t bf_advance(bf_engine* e, uint64_t) {
   if (!e->on) return 0;
   if (e->mode() == "deadlock") {
     e->error = "streams blocked: softmax.out is full, qmm.in is empty";
@@ -161,7 +163,7 @@ int32_t bf_advance(bf_engine *e, uint64_t) {
   e->compute();
   return e->on;
 }
-void bf_trace_enable(bf_engine *, int32_t) {}
-int64_t bf_trace(bf_engine *, uint32_t, uint32_t, uint32_t, int32_t *, uint64_t) { return -1; }
-const char *bf_last_error(bf_engine *e) { return e ? e->error.c_str() : "out of memory"; }
+void bf_trace_enable(bf_engine*, int32_t) {}
+int64_t bf_trace(bf_engine*, uint32_t, uint32_t, uint32_t, int32_t*, uint64_t) { return -1; }
+const char* bf_last_error(bf_engine* e) { return e ? e->error.c_str() : "out of memory"; }
 }
