@@ -34,7 +34,7 @@ REQUIRED = (
     REGISTERS,
     *(f"{PROGRAM}/{name}" for name in ("program.json", "arrays.npz", "image.bin", "vocab.txt")),
 )
-_REMEDY = "make the bundle again with `batflow export` or copy it anew"
+_REMEDY = "make the bundle again with `batflow build` or copy it anew"
 
 
 @dataclass(frozen=True)

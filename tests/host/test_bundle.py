@@ -209,6 +209,7 @@ def test_program_file_defects(program_dir: Path, tmp_path: Path) -> None:
         ("image.bin", lambda b: b[:16] + b"\0" * 8 + b[24:], "not this program's image"),
         ("arrays.npz", lambda b: b[: len(b) // 2], "corrupt"),
         ("arrays.npz", lambda b: b"", "corrupt"),
+        ("arrays.npz", lambda b: b[:300] + bytes(x ^ 0x55 for x in b[300:320]) + b[320:], "corrupt"),
         ("program.json", lambda b: b[:50], "JSON"),
         ("program.json", lambda b: b"[1]", "no object"),
     ]
