@@ -17,7 +17,7 @@ from torch import Tensor
 
 from batflow.errors import InputError
 
-from .constants import LayerConstants, ModelConstants, RequantConstants, ResidualConstants, site_bounds
+from .constants import ModelConstants, RequantConstants, ResidualConstants, site_bounds
 from .dyadic import reciprocal_table
 from .layernorm import integer_layernorm, sat16
 from .softmax import integer_softmax
@@ -82,7 +82,15 @@ class IntegerModel:
 
     def _product(self, layer: int, name: str, a: Tensor) -> list[Tensor]:
         values = a.double()
-        return [(values @ part).to(torch.int64) for part in self._weights[layer][name]]
+        parts = self._weights[layer][name]
+        return self._accumulated(layer, name, [(values @ part).to(torch.int64) for part in parts])
+
+    def _accumulated(self, layer: int, site: str, accs: list[Tensor]) -> list[Tensor]:
+        """Return the accumulators of a product as its unit reads them; a fault model changes them.
+
+        ``site`` is a linear layer, ``scores`` or ``context``; one int64 tensor for each weight part.
+        """
+        return accs
 
     def _count(self, name: str, wide: Tensor, mask: Tensor) -> None:
         if self.saturations is not None:
@@ -103,7 +111,7 @@ class IntegerModel:
         t: Taps = {"attn_in": apply_requant([h], c.requant["attn_in"])}
         for name in ("q", "k", "v"):
             t[name] = apply_requant(self._product(index, name, t["attn_in"]), c.requant[name])
-        t["probs"], t["ctx"] = self._attention(t, c, mask)
+        t["probs"], t["ctx"] = self._attention(index, t, mask)
         accs = self._product(index, "o", t["ctx"])
         t["attn_sum"] = self._residual(prefix + "attn_sum", h, accs, c.residual["o"], mask)
         t["attn_out"], wide = integer_layernorm(t["attn_sum"], c.norm["ln1"])
@@ -119,16 +127,21 @@ class IntegerModel:
         taps.update({prefix + name: value for name, value in t.items()})
         return t["ffn_out"]
 
-    def _attention(self, t: Taps, c: LayerConstants, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _attention(self, index: int, t: Taps, mask: Tensor) -> tuple[Tensor, Tensor]:
+        c = self.constants.layers[index]
         q, k, v = (self._heads(t[name]) for name in ("q", "k", "v"))
-        probs = integer_softmax(exact_matmul(q, k.transpose(-1, -2)), mask, c.softmax)
+        scores = self._accumulated(index, "scores", [exact_matmul(q, k.transpose(-1, -2))])
+        probs = integer_softmax(scores[0], mask, c.softmax)
         context = exact_matmul(probs, v).transpose(1, 2).reshape(t["q"].shape)
-        return probs, apply_requant([context], c.requant["ctx"])
+        return probs, apply_requant(self._accumulated(index, "context", [context]), c.requant["ctx"])
+
+    def _embedding_sum(self, ids: Tensor, types: Tensor) -> Tensor:
+        """Return the int64 sum of the three table rows [B, L, d], steps of 2^-frac_bits_table."""
+        word, position, kind = self._tables
+        return word[ids].long() + position[: ids.shape[1]].long() + kind[types].long()
 
     def _embed(self, ids: Tensor, types: Tensor) -> Tensor:
-        word, position, kind = self._tables
-        x = word[ids].long() + position[: ids.shape[1]].long() + kind[types].long()
-        return integer_layernorm(x, self.constants.embed_norm)[0]
+        return integer_layernorm(self._embedding_sum(ids, types), self.constants.embed_norm)[0]
 
     def _pool(self, h: Tensor, mask: Tensor) -> Tensor:
         if self.config.pooling == "cls":
