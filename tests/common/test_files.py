@@ -42,10 +42,10 @@ def test_a_failure_keeps_the_old_content(tmp_path: Path, error: type[BaseExcepti
 
 
 def test_a_full_disk_is_a_user_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot write .*file\.bin: No space") as caught:
-        with atomic_path(tmp_path / "file.bin"):
-            raise OSError(28, os.strerror(28))
-    assert "\n" not in str(caught.value)
+    target = tmp_path / "file.bin"
+    with pytest.raises(UserError, match="No space") as caught, atomic_path(target):
+        raise OSError(28, os.strerror(28))
+    assert str(caught.value).startswith(f"cannot write {target}: ") and "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
