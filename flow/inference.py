@@ -24,12 +24,13 @@ def classify_text(bundle: Path, text: str, second: str | None = None) -> dict[st
 def answer_text(answer: dict[str, Any]) -> str:
     """Return the answer in lines for a terminal."""
     latency = answer["latency"]
+    clock = "at the board's" if answer["engine"] == "board" else "at an assumed"
     lines = [
         f"[bold]{answer['label']}[/]",
         f"integer logits  {' '.join(str(value) for value in answer['logits'])}",
         f"tokens          {answer['tokens']}, of them unknown {answer['unknown']}",
         f"cycles          {latency['cycles']:,} = {latency['engine_us']:,.0f} us"
-        f" at {latency['clock_mhz']:g} MHz (source: {latency['cycles_source']})",
+        f" {clock} {latency['clock_mhz']:g} MHz (source: {latency['cycles_source']})",
         f"wall time       {latency['wall_us']:,.0f} us on this host (source: host)",
         f"engine          {answer['engine']}",
     ]
