@@ -31,7 +31,7 @@ class RunConfig(BaseModel):
     layers: int = Field(default=2, ge=1, le=48)
     max_len: int = Field(default=32, ge=2, le=512)
     bits: int | dict[str, int] = 4
-    weight: Literal["binary", "ternary", "wtws"] = "binary"
+    weight: Literal["binary", "ternary", "tws", "wtws"] = "binary"
     teacher_epochs: int = Field(default=4, ge=1, le=1000)
     student_epochs: int = Field(default=8, ge=1, le=1000)
     teacher_rate: float = Field(default=1e-4, gt=0, lt=1)

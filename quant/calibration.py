@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 
 from .batches import Split
 from .brevitas_bridge import elastic_of
 from .classifier import BmtClassifier
+from .config import SITES
 from .dyadic import fraction_bits
 from .training import predict
 
 CALIBRATION_SENTENCES = 256
 
 
-def _set_calibrating(model: BmtClassifier, on: bool) -> None:
+def _set_calibrating(model: BmtClassifier, sites: Collection[str]) -> None:
     for layer in model.encoder.quant_layers():
-        for site in layer.site.values():
-            elastic_of(site).calibrating = on
+        for name, site in layer.site.items():
+            elastic_of(site).calibrating = name in sites
 
 
 @torch.no_grad()
-def calibrate_quantizers(model: BmtClassifier, split: Split) -> None:
-    """Fit alpha and beta of every site in order, each to what the sites before it let through.
+def calibrate_quantizers(model: BmtClassifier, split: Split, sites: Collection[str] = SITES) -> None:
+    """Fit alpha and beta of ``sites`` in order, each to what the sites before it let through.
 
     Sentences of one length (the commonest of the split) are used, so that no padding enters.
     """
@@ -30,11 +33,11 @@ def calibrate_quantizers(model: BmtClassifier, split: Split) -> None:
     common = torch.bincount(lengths).argmax()
     rows = torch.nonzero(lengths == common)[:CALIBRATION_SENTENCES, 0]
     batch = split.take(rows)
-    _set_calibrating(model, True)
+    _set_calibrating(model, sites)
     try:
         model(batch.ids, batch.types, batch.mask)
     finally:
-        _set_calibrating(model, False)
+        _set_calibrating(model, ())
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from batflow.files import atomic_path
 
 from .brevitas_bridge import elastic_of, weight_of, weight_quant_of
 from .classifier import BmtClassifier
-from .config import BmtConfig
+from .config import TWO_PART_KINDS, BmtConfig
 from .encoder import QuantLayer
 from .pretrained import PretrainedEncoder, load_pretrained
 
@@ -202,7 +202,7 @@ def _unpack_layer(layer: QuantLayer, prefix: str, arrays: Arrays) -> None:
             weight.copy_(planes[0] - planes[1])
         else:
             weight.copy_(2 * planes[0] - 1)
-        if quantizer.kind == "wtws":
+        if quantizer.kind in TWO_PART_KINDS:
             quantizer.second.copy_(2 * planes[1] - 1)
         _fill(quantizer.coefficient, arrays[f"{prefix}.{name}.coefficient"])
         _fill(cast(Any, module).bias, arrays[f"{prefix}.{name}.bias"])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -94,12 +95,20 @@ class Head(nn.Module):
 
 
 class BmtClassifier(nn.Module):
-    """The student. ``frac_bits`` (embed, then two per layer) is set by calibration."""
+    """The student. ``frac_bits`` (embed, then two per layer) is set by calibration.
 
-    def __init__(self, config: BmtConfig, pretrained: PretrainedEncoder) -> None:
+    Args:
+        config: shape and number formats.
+        pretrained: source of the embeddings, or another student's embeddings, which are copied.
+    """
+
+    def __init__(self, config: BmtConfig, pretrained: PretrainedEncoder | Embeddings) -> None:
         super().__init__()
         self.config = config
-        self.embeddings = Embeddings(config, pretrained, stepped=True)
+        if isinstance(pretrained, Embeddings):
+            self.embeddings = copy.deepcopy(pretrained)
+        else:
+            self.embeddings = Embeddings(config, pretrained, stepped=True)
         self.encoder = BmtEncoder(config)
         self.head = Head(config)
         self.frac_bits: list[int] = []

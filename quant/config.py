@@ -17,7 +17,11 @@ UNSIGNED_SITES = frozenset({"probs", "ffn_mid"})
 FREE_BETA_SITES = frozenset({"attn_in", "ctx", "ffn_in"})
 LINEARS = ("q", "k", "v", "o", "ffn1", "ffn2")
 
-WeightKind = Literal["binary", "ternary", "wtws"]
+WeightKind = Literal["binary", "ternary", "tws", "wtws"]
+TWO_PART_KINDS = frozenset({"tws", "wtws"})
+BITS_PER_WEIGHT = {"binary": 1, "ternary": 2, "tws": 2, "wtws": 2}
+"""Stored bit planes for one weight of the original matrix; coefficients come on top."""
+
 WeightScale = Literal["channel", "tensor"]
 Pooling = Literal["mean", "cls"]
 

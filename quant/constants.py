@@ -111,8 +111,8 @@ class _LayerBuilder:
             patterns = [_f64(p) for p in quantizer.patterns(weight_of(module))]
         outputs = patterns[0].shape[0]
         signs, scales = [], []
-        for part, pattern in enumerate(patterns):
-            c = np.broadcast_to(_f64(quantizer.coefficient[part]), (outputs, 1))
+        for coefficient, pattern in zip(quantizer.coefficients(), patterns, strict=True):
+            c = np.broadcast_to(_f64(coefficient), (outputs, 1))
             signs.append(np.where(c < 0, -pattern, pattern).astype(np.int8))
             scales.append(np.abs(c[:, 0]))
         self.weight[name], self.scale[name] = np.stack(signs), np.stack(scales)

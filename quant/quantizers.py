@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .config import bounds
+from .config import TWO_PART_KINDS, bounds
+from .splitting import split_latent
 
 TERNARY_THRESHOLD = 0.7
 MIN_ALPHA = 1e-5
@@ -151,8 +152,8 @@ class WeightQuant(nn.Module):
     """Weight quantizer with trainable coefficients, in the form of a Brevitas ``tensor_quant``.
 
     Args:
-        kind: ``binary``, ``ternary`` or ``wtws`` (the sum of two binary matrices with their own
-            coefficients; the second latent matrix lives here).
+        kind: ``binary``, ``ternary``, or the sum of two binary matrices, whose second latent lives
+            here: ``tws`` with one coefficient for both, ``wtws`` with one for each.
         per_channel: one coefficient for each output channel, else one in all.
         out_features, in_features: shape of the latent weight [out, in].
     """
@@ -163,10 +164,9 @@ class WeightQuant(nn.Module):
     def __init__(self, kind: str, per_channel: bool, out_features: int, in_features: int) -> None:
         super().__init__()
         self.kind, self.per_channel = kind, per_channel
-        parts = 2 if kind == "wtws" else 1
         rows = out_features if per_channel else 1
-        self.coefficient = nn.Parameter(torch.ones(parts, rows, 1))
-        if parts == 2:
+        self.coefficient = nn.Parameter(torch.ones(2 if kind == "wtws" else 1, rows, 1))
+        if kind in TWO_PART_KINDS:
             self.second = nn.Parameter(torch.zeros(out_features, in_features))
         self.register_buffer("zero_point", torch.zeros(()), persistent=False)
         self.register_buffer("bit_width", torch.tensor(2.0 if kind == "ternary" else 1.0), persistent=False)
@@ -175,18 +175,22 @@ class WeightQuant(nn.Module):
         """Return the one or two matrices of {-1, 0, +1} that ``weight`` [out, in] stands for."""
         if self.kind == "ternary":
             return [ternary_pattern(weight, per_channel=self.per_channel)]
-        latents = [weight, self.second] if self.kind == "wtws" else [weight]
-        return [binary_pattern(latent) for latent in latents]
+        return [binary_pattern(latent) for latent in self._latents(weight)]
+
+    def _latents(self, weight: Tensor) -> list[Tensor]:
+        return [weight, self.second] if self.kind in TWO_PART_KINDS else [weight]
+
+    def coefficients(self) -> list[Tensor]:
+        """Return the coefficient [out or 1, 1] of each pattern; ``tws`` has one and the same twice."""
+        repeats = 2 if self.kind == "tws" else 1
+        return list(self.coefficient) * repeats
 
     def forward(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # noqa: D102
-        latents = [weight, self.second] if self.kind == "wtws" else [weight]
         with torch.no_grad():
             patterns = self.patterns(weight)
         apply: Callable[..., Tensor] = _PatternFunction.apply
-        terms = [
-            apply(latent, self.coefficient[part], pattern)
-            for part, (latent, pattern) in enumerate(zip(latents, patterns, strict=True))
-        ]
+        parts = zip(self._latents(weight), self.coefficients(), patterns, strict=True)
+        terms = [apply(latent, coefficient, pattern) for latent, coefficient, pattern in parts]
         value = terms[0] if len(terms) == 1 else terms[0] + terms[1]
         return value, self.coefficient[0], self.zero_point, self.bit_width
 
@@ -195,20 +199,42 @@ class WeightQuant(nn.Module):
         """Centre the latent ``weight`` in place and set coefficients of least squared error.
 
         Rows are centred here and never again: centring in the forward pass would couple all
-        weights of a row. A two-part weight starts with the residual of the first part.
+        weights of a row. ``wtws`` starts its second part with the residual of the first; ``tws``
+        starts as the split of the ternary weight, the only start that one coefficient allows.
         """
         weight.sub_(weight.mean(1, keepdim=True))
-        latent = weight
-        for part in range(self.coefficient.shape[0]):
-            if part == 1:
-                self.second.copy_(weight - self.coefficient[0] * binary_pattern(weight))
-                latent = self.second
-            ternary = self.kind == "ternary"
-            kept = ternary_pattern(latent, per_channel=self.per_channel).abs() if ternary else None
-            magnitude = latent.abs() if kept is None else latent.abs() * kept
-            count = torch.ones_like(latent) if kept is None else kept
-            if self.per_channel:
-                value = magnitude.sum(1, keepdim=True) / count.sum(1, keepdim=True).clamp_(min=1)
-            else:
-                value = (magnitude.sum() / count.sum().clamp_(min=1)).reshape(1, 1)
-            self.coefficient[part].copy_(value)
+        if self.kind == "tws":
+            pattern = ternary_pattern(weight, per_channel=self.per_channel)
+            self.start_split(weight, pattern, self._magnitude(weight, pattern.abs())[None])
+            return
+        kept = torch.ones_like(weight)
+        if self.kind == "ternary":
+            kept = ternary_pattern(weight, per_channel=self.per_channel).abs()
+        self.coefficient[0].copy_(self._magnitude(weight, kept))
+        if self.kind == "wtws":
+            self.second.copy_(weight - self.coefficient[0] * binary_pattern(weight))
+            self.coefficient[1].copy_(self._magnitude(self.second, kept))
+
+    def _magnitude(self, latent: Tensor, kept: Tensor) -> Tensor:
+        """Return the mean of ``|latent|`` where ``kept`` is 1, [out or 1, 1]."""
+        magnitude = latent.abs() * kept
+        if self.per_channel:
+            return magnitude.sum(1, keepdim=True) / kept.sum(1, keepdim=True).clamp_(min=1)
+        return (magnitude.sum() / kept.sum().clamp_(min=1)).reshape(1, 1)
+
+    @torch.no_grad()
+    def start_split(self, weight: Tensor, pattern: Tensor, coefficient: Tensor) -> None:
+        """Become the exact split of the ternary weight ``coefficient * pattern``.
+
+        Args:
+            weight: latent [out, in] of the ternary weight; holds the first half afterwards.
+            pattern: its {-1, 0, +1}.
+            coefficient: [1, out or 1, 1]; each half gets one half of it, which is exact in float.
+
+        Raises:
+            InputError: the weights cannot be split; see ``split_latent``.
+        """
+        first, second = split_latent(weight, pattern, per_channel=coefficient.shape[1] > 1)
+        weight.copy_(first)
+        self.second.copy_(second)
+        self.coefficient.copy_((coefficient / 2).expand_as(self.coefficient))

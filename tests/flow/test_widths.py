@@ -24,7 +24,7 @@ from .tiny_model import TOKENS, tiny_classifier, tiny_split
 MIXED = {"attn_in": 8, "q": 3, "k": 2, "v": 5, "probs": 1, "ctx": 4, "ffn_in": 6, "ffn_mid": 7}
 
 
-@pytest.mark.parametrize("weight", ["binary", "ternary", "wtws"])
+@pytest.mark.parametrize("weight", ["binary", "ternary", "tws", "wtws"])
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 7, 8, MIXED], ids=str)
 def test_torch_qonnx_and_reference_agree(tmp_path: Path, bits: int, weight: str) -> None:
     model = tiny_classifier(bits, weight)

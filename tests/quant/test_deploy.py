@@ -111,7 +111,7 @@ def attention(taps: dict[str, Any], p: str, s: Any) -> tuple[list[Rows], Rows]:
 
 
 CASES: list[dict[str, Any]] = [
-    {"bits": bits, "weight": kind} for bits in (1, 2, 4, 8) for kind in ("binary", "ternary", "wtws")
+    {"bits": bits, "weight": kind} for bits in (1, 2, 4, 8) for kind in ("binary", "ternary", "tws", "wtws")
 ]
 CASES += [
     {"bits": 3, "weight_scale": "tensor", "pooling": "cls"},
