@@ -181,6 +181,22 @@ def run_sentence(
 
 
 @app.command()
+def robustness(
+    run: Run,
+    sentences: Annotated[int, typer.Option(min=1, help="Test sentences to use, from the first.")] = 200,
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Measure noise, attacks and hardware faults on a trained run: robustness.json, robustness.svg."""
+    from .robustness import measure_run, robustness_table
+
+    folder = open_run(*_place(run, runs))
+    with resumable(f"batflow robustness {run}"):
+        record = measure_run(folder, errors, sentences=sentences)
+    console.print_json(data=record) if as_json_ else console.print(robustness_table(record))
+
+
+@app.command()
 def doctor(
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

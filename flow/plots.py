@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -84,4 +85,48 @@ def training_plot(history: Sequence[Mapping[str, float]], unit: str) -> str:
     twin.set_ylabel(f"dev {unit}", color=BLUE)
     twin.spines["top"].set_visible(False)
     axes.spines["top"].set_visible(False)
+    return _svg(figure)
+
+
+Line = tuple[str, str, Sequence[float], Sequence[float], Sequence[float]]
+"""Of a robustness panel: label, matplotlib style, levels, means, halves of their intervals."""
+
+
+def _robustness_lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Line]]:
+    """Return the lines of each panel."""
+    panels: dict[str, list[Line]] = {}
+    for key in dict.fromkeys((r["kind"], r["model"], r["site"]) for r in rows):
+        kind, model, site = key
+        own = [r for r in rows if (r["kind"], r["model"], r["site"]) == key]
+        attack = kind in ("random_signs", "fgsm", "pgd")
+        label = f"{kind.replace('_', ' ')}, {model}" if attack else site or model
+        values = [r["level"] for r in own], [r["mean"] for r in own], [r["interval95"] or 0.0 for r in own]
+        style = "--" if model == "teacher" else "-"
+        panels.setdefault("attack" if attack else kind, []).append((label, style, *values))
+    return panels
+
+
+def robustness_plot(record: Mapping[str, Any]) -> str:
+    """Four panels of score against level: noise, attacks, flipped bits, accumulators (robustness.json)."""
+    titles = {
+        "gaussian": "Gaussian noise on embeddings: sigma / RMS",
+        "attack": "attacks on embeddings: epsilon / RMS",
+        "weight_bits": "flipped weight bits: rate",
+        "accumulator": "accumulator noise: sigma / RMS",
+    }
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    panels = _robustness_lines(record["rows"])
+    for axes, (kind, title) in zip(figure.subplots(2, 2).flat, titles.items(), strict=True):
+        for label, style, levels, means, halves in panels.get(kind, []):
+            axes.errorbar(levels, means, halves, fmt=f"o{style}", markersize=3, capsize=2, label=label)
+        axes.axhline(record["clean"]["integer"], color=GREY, linewidth=1, label="integer, clean")
+        if record["majority"] is not None:
+            axes.axhline(record["majority"], color=GREY, linestyle=":", label="majority class")
+        if kind == "weight_bits":
+            axes.set_xscale("log")
+        axes.set_ylim(-3, 103)
+        axes.set_xlabel(title)
+        axes.set_ylabel(f"{record['metric']}, %")
+        axes.legend(frameon=False, fontsize=6)
+    _clean(figure)
     return _svg(figure)

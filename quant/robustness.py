@@ -30,6 +30,9 @@ PGD_STEPS = 7
 PGD_REACH = 2.5
 """The steps of PGD together span this many radii, so that it can cross the ball (Madry et al.)."""
 
+SCORE_SIGMAS, SCORE_RATES, SCORE_SEEDS = (0.2, 0.5, 1.0), (0.01, 0.1), (1, 2, 3)
+"""The conditions of :func:`robustness_score`: from nearly harmless to plainly harmful."""
+
 GAUSSIAN_STREAM, SIGN_STREAM, PGD_STREAM = 1, 2, 3
 
 
@@ -209,9 +212,9 @@ def robustness_score(
     student: BmtClassifier,
     split: Split,
     *,
-    sigmas: Sequence[float] = (0.2, 0.5, 1.0),
-    flip_rates: Sequence[float] = (1e-3, 1e-2),
-    seeds: Sequence[int] = (1, 2, 3),
+    sigmas: Sequence[float] = SCORE_SIGMAS,
+    flip_rates: Sequence[float] = SCORE_RATES,
+    seeds: Sequence[int] = SCORE_SEEDS,
 ) -> float:
     """Return the mean score in percent of the integer model under noise and flipped weight bits.
 
