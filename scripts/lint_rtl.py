@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from batflow.errors import UserError
 from batflow.hls.cosim_qmm import engine_module
+from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.qmm_protocol import QmmConfig
 from batflow.hls.verilator import RTL_FOLDER, find_verilator
 
@@ -17,12 +18,13 @@ def main() -> int:
     """Return the number of configurations with warnings."""
     program = find_verilator().program
     failed = 0
-    for structural in (0, 1):
-        module = engine_module(replace(QmmConfig(), structural=structural))
+    used: set[str] = set()
+    engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
+    for module in (*engines, softmax_module(SoftmaxConfig())):
+        used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]
         failed += subprocess.run([*command, *map(str, module.sources)], check=False).returncode != 0
-    used = {path.name for path in module.sources}
     for path in sorted(RTL_FOLDER.glob("*.sv")):
         if path.name not in used:
             sys.stderr.write(f"{path.name} belongs to no linted module; add its top to {__file__}\n")

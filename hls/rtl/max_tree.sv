@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Largest of COUNT signed values, as a tree of ceil(log2(COUNT)) comparisons. Combinational.
+module max_tree #(
+    parameter int unsigned COUNT,  // >= 1
+    parameter int unsigned WIDTH
+) (
+    input  logic [COUNT-1:0][WIDTH-1:0] values,   // two's complement
+    output logic signed [WIDTH-1:0]     largest
+);
+  if (COUNT < 1) begin : g_check
+    $error("max_tree: COUNT is %0d, must be at least 1", COUNT);
+  end
+
+  if (COUNT == 1) begin : g_leaf
+    assign largest = values[0];
+  end else begin : g_node
+    localparam int unsigned LOW = COUNT / 2;
+    logic signed [WIDTH-1:0] low, high;
+    max_tree #(
+        .COUNT(LOW),
+        .WIDTH(WIDTH)
+    ) u_low (
+        .values(values[LOW-1:0]),
+        .largest(low)
+    );
+    max_tree #(
+        .COUNT(COUNT - LOW),
+        .WIDTH(WIDTH)
+    ) u_high (
+        .values(values[COUNT-1:LOW]),
+        .largest(high)
+    );
+    assign largest = (low > high) ? low : high;
+  end
+endmodule
