@@ -20,12 +20,16 @@ BUCKET_BATCHES = 16
 
 @dataclass(frozen=True)
 class Batch:
-    """``ids``, ``types`` int64 and ``mask`` bool [B, L]; ``targets`` [B] int64 or float32."""
+    """``ids``, ``types`` int64 and ``mask`` bool [B, L]; ``targets`` [B] int64 or float32.
+
+    ``rows`` int64 [B] says which sentences of its split these are.
+    """
 
     ids: Tensor
     types: Tensor
     mask: Tensor
     targets: Tensor
+    rows: Tensor
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Split:
             self.types[rows, :longest],
             mask[:, :longest],
             self.targets[rows],
+            rows,
         )
 
     def in_order(self, size: int = 64) -> Iterator[tuple[Tensor, Batch]]:

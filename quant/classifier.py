@@ -106,7 +106,7 @@ class BmtClassifier(nn.Module):
         super().__init__()
         self.config = config
         if isinstance(pretrained, Embeddings):
-            self.embeddings = copy.deepcopy(pretrained)
+            self.embeddings = copy.deepcopy(pretrained).requires_grad_(True)
         else:
             self.embeddings = Embeddings(config, pretrained, stepped=True)
         self.encoder = BmtEncoder(config)

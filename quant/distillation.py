@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batch
+from .teacher_outputs import TeacherOutputs
 from .training import Loss
 
 
@@ -26,17 +27,23 @@ def hidden_loss(student: list[Tensor], teacher: list[Tensor], mask: Tensor) -> T
     return torch.stack(terms).mean()
 
 
-def distillation_loss(teacher: nn.Module, hidden_weight: float = 1.0) -> Loss:
+def distillation_loss(
+    teacher: nn.Module, hidden_weight: float = 1.0, kept: TeacherOutputs | None = None
+) -> Loss:
     """Return the loss of the student: soft cross entropy to the teacher plus hidden states.
 
     The teacher is frozen by this call. With one output (regression) the squared error to the
-    teacher's output takes the place of the cross entropy.
+    teacher's output takes the place of the cross entropy. ``kept`` holds the outputs of this
+    teacher for every sentence of the training split; without it they are computed in each step.
     """
     teacher.eval().requires_grad_(False)
 
     def loss(student: nn.Module, batch: Batch) -> Tensor:
         with torch.no_grad():
-            target, target_states = teacher(batch.ids, batch.types, batch.mask)
+            if kept is None:
+                target, target_states = teacher(batch.ids, batch.types, batch.mask)
+            else:
+                target, target_states = kept.lookup(batch)
         logits, states = student(batch.ids, batch.types, batch.mask)
         if logits.shape[1] == 1:
             soft = nn.functional.mse_loss(logits, target)

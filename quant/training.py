@@ -42,7 +42,12 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train. ``threads`` is set explicitly: two threads on a busy machine can stall."""
+    """How to train. ``threads`` is set explicitly: two threads on a busy machine can stall.
+
+    Args:
+        accumulate: batches whose gradients make one step; the batch size in memory stays.
+        patience: stop after so many epochs in a row without a dev score as good as the best.
+    """
 
     epochs: int
     learning_rate: float
@@ -53,6 +58,14 @@ class TrainSettings:
     seed: int = 1
     threads: int = 1
     max_steps: int | None = None
+    accumulate: int = 1
+    patience: int | None = None
+
+    def decisive(self) -> dict[str, Any]:
+        """Return what the result depends on; options of later versions only where they are used."""
+        values = asdict(self)
+        later = {"accumulate": 1, "patience": None}
+        return {k: v for k, v in values.items() if k != "threads" and not (k in later and v == later[k])}
 
 
 Loss = Callable[[nn.Module, Batch], Tensor]
@@ -122,8 +135,10 @@ class Trainer:
         state_path: Path | None = None,
         metrics_path: Path | None = None,
     ) -> None:
-        if settings.epochs < 1 or settings.batch_size < 1 or settings.threads < 1:
-            raise InputError("epochs, batch_size and threads must be at least 1")
+        for name in ("epochs", "batch_size", "threads", "accumulate", "patience"):
+            value = getattr(settings, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, not {value}")
         self.model, self.loss, self.settings = model, loss, settings
         self.state_path, self.metrics_path = state_path, metrics_path
         self.trained = [p for p in model.parameters() if p.requires_grad]
@@ -140,32 +155,40 @@ class Trainer:
             return self.settings.learning_rate * (self.step + 1) / warm
         return self.settings.learning_rate * (total - self.step) / max(1, total - warm)
 
-    def _one_step(self, batch: Batch, total: int) -> float:
+    def _one_step(self, batches: Sequence[Batch], total: int) -> float:
+        """Step once on the mean loss of ``batches``, each weighted by its sentences."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(total)
         self.optimizer.zero_grad(set_to_none=True)
-        value = self.loss(self.model, batch)
-        value.backward()  # type: ignore[no-untyped-call]
+        sentences = sum(len(batch.targets) for batch in batches)
+        mean = 0.0
+        for batch in batches:
+            value = self.loss(self.model, batch) * (len(batch.targets) / sentences)
+            value.backward()  # type: ignore[no-untyped-call]
+            mean += float(value.detach())
         nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
         self.optimizer.step()
         self.model.project()  # type: ignore[operator]
         self.step += 1
-        return float(value.detach())
+        return mean
 
     def _total_steps(self, train: Split) -> int:
-        total = self.settings.epochs * -(-len(train) // self.settings.batch_size)
+        batches = -(-len(train) // self.settings.batch_size)
+        total = self.settings.epochs * -(-batches // self.settings.accumulate)
         limit = self.settings.max_steps
         return total if limit is None else min(total, limit)
 
     def _epoch(self, train: Split, epoch: int, progress: Progress) -> float:
         batches = train.shuffled(self.settings.batch_size, self.settings.seed, epoch)
         total = self._total_steps(train)
-        batches = batches[: total - self.step]
-        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=len(batches))
+        size = self.settings.accumulate
+        groups = [batches[start : start + size] for start in range(0, len(batches), size)]
+        groups = groups[: total - self.step]
+        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=len(groups))
         losses = []
         self.model.train()
-        for rows in batches:
-            losses.append(self._one_step(train.take(rows), total))
+        for group in groups:
+            losses.append(self._one_step([train.take(rows) for rows in group], total))
             if not np.isfinite(losses[-1]):
                 raise InputError("the loss is not finite; lower the learning rate")
             progress.update(task, advance=1, description=self._label(epoch, losses))
@@ -174,6 +197,14 @@ class Trainer:
 
     def _label(self, epoch: int, losses: Sequence[float]) -> str:
         return f"epoch {epoch + 1}/{self.settings.epochs} loss {np.mean(losses[-20:]):.3f}"
+
+    def _stopped(self) -> bool:
+        """Whether ``patience`` epochs have passed since the last one as good as the best."""
+        scores = [record["dev"] for record in self.history]
+        if self.settings.patience is None or not scores:
+            return False
+        since_best = scores[::-1].index(max(scores))
+        return since_best >= self.settings.patience
 
     def run(self, train: Split, dev: Split) -> list[dict[str, Any]]:
         """Train, keep the best epoch of the dev split in the model, return the epoch records.
@@ -189,7 +220,7 @@ class Trainer:
         self._load_state()
         with Progress(transient=True) as progress:
             for epoch in range(len(self.history), self.settings.epochs):
-                if self.step >= self._total_steps(train):
+                if self.step >= self._total_steps(train) or self._stopped():
                     break
                 began = time.perf_counter()
                 loss = self._epoch(train, epoch, progress)
@@ -235,9 +266,8 @@ class Trainer:
             raise FormatError(problem)
         try:
             state = torch.load(self.state_path, weights_only=True)
-            settings = {k: v for k, v in state["settings"].items() if k != "threads"}
-            wanted = {k: v for k, v in asdict(self.settings).items() if k != "threads"}
-            if state["format"] != STATE_FORMAT or settings != wanted:
+            settings = TrainSettings(**state["settings"]).decisive()
+            if state["format"] != STATE_FORMAT or settings != self.settings.decisive():
                 raise InputError(
                     f"{self.state_path} belongs to other training settings; delete it or restore them"
                 )

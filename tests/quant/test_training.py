@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from batflow.quant.classifier import BmtClassifier
 from batflow.quant.dataset import Example
 from batflow.quant.distillation import distillation_loss, hidden_loss, label_loss
 from batflow.quant.teacher import TeacherClassifier, load_teacher, save_teacher
+from batflow.quant.teacher_outputs import TeacherOutputs
 from batflow.quant.tokens import WordPiece
 from batflow.quant.training import Loss, Trainer, TrainSettings, predict, score
 
@@ -152,6 +154,91 @@ def test_max_steps() -> None:
     settings = TrainSettings(epochs=5, learning_rate=1e-3, batch_size=8, max_steps=7)
     history = Trainer(model, label_loss, settings).run(split, split)
     assert [record["step"] for record in history] == [6, 7]
+
+
+def test_accumulated_batches_step_like_one_large_batch() -> None:
+    """Equal up to float rounding, for a model without LSQ's gradient scale."""
+    split = tiny_split(24)
+    wholes, halves = (teacher(), teacher())
+    rows = torch.arange(16)
+    settings = TrainSettings(epochs=1, learning_rate=1e-3, batch_size=8, accumulate=2)
+    Trainer(wholes, label_loss, settings)._one_step([split.take(rows)], 10)
+    Trainer(halves, label_loss, settings)._one_step([split.take(rows[:6]), split.take(rows[6:])], 10)
+    moved = teacher().state_dict()
+    for name, value in wholes.state_dict().items():
+        assert torch.allclose(value, halves.state_dict()[name], atol=2e-5), name
+    assert any(not torch.equal(value, moved[name]) for name, value in halves.state_dict().items())
+
+
+def test_accumulation_counts_steps_not_batches() -> None:
+    model, split = teacher(), tiny_split(48)
+    settings = TrainSettings(epochs=2, learning_rate=1e-3, batch_size=8, accumulate=4)
+    history = Trainer(model, label_loss, settings).run(split, split)
+    assert [record["step"] for record in history] == [2, 4]
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    left = list(scores)
+    monkeypatch.setattr("batflow.quant.training.score", lambda *_: left.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("scores", "epochs"), [([1, 3, 2, 3, 2, 1, 9], 6), ([1, 0, 0, 9], 3), ([1, 2, 3, 4, 5, 6, 7, 8], 8)]
+)
+def test_patience(scores: list[float], epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two epochs below the best end the training; an epoch that equals the best counts as best."""
+    scripted(monkeypatch, scores)
+    settings = TrainSettings(epochs=8, learning_rate=1e-3, batch_size=8, patience=2)
+    split = tiny_split(8)
+    assert len(Trainer(teacher(), label_loss, settings).run(split, split)) == epochs
+
+
+def test_a_stopped_run_stays_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [2, 1, 3])
+    settings = TrainSettings(epochs=8, learning_rate=1e-3, batch_size=8, patience=1)
+    split = tiny_split(8)
+    for _ in range(2):
+        trainer = Trainer(teacher(), label_loss, settings, state_path=tmp_path / "s")
+        assert [record["dev"] for record in trainer.run(split, split)] == [2, 1]
+
+
+def test_a_state_from_before_an_option_goes_on(tmp_path: Path) -> None:
+    split, path = tiny_split(16), tmp_path / "s"
+    history = run(teacher(), split, label_loss, path)
+    state = torch.load(path, weights_only=True)
+    for name in ("accumulate", "patience"):
+        del state["settings"][name]
+    torch.save(state, path)
+    assert run(teacher(), split, label_loss, path) == history
+    settings = TrainSettings(epochs=4, learning_rate=1e-3, batch_size=8, patience=3)
+    with pytest.raises(InputError, match="other training settings"):
+        Trainer(teacher(), label_loss, settings, state_path=path).run(split, split)
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_kept_teacher_outputs_equal_computed_ones(on_disk: bool, tmp_path: Path) -> None:
+    source, split = teacher(), tiny_split(90)
+    kept = TeacherOutputs(source, split, tmp_path if on_disk else None)
+    for rows in split.shuffled(16, seed=2, epoch=0):
+        batch = split.take(rows)
+        with torch.no_grad():
+            logits, states = source(batch.ids, batch.types, batch.mask)
+        kept_logits, kept_states = kept.lookup(batch)
+        assert torch.allclose(logits, kept_logits, atol=1e-5)
+        for one, two in zip(states, kept_states, strict=True):
+            assert torch.allclose(one[batch.mask], two[batch.mask], atol=1e-5)
+            assert not two[~batch.mask].any()
+    assert not list(tmp_path.iterdir())
+    batch = split.take(torch.arange(20, 50))
+    values = [float(distillation_loss(source, kept=k)(student(), batch).detach()) for k in (None, kept)]
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+def test_teacher_outputs_say_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    kept = TeacherOutputs(teacher(), tiny_split(), tmp_path)
+    with pytest.raises(InputError, match="MiB"):
+        kept.lookup(tiny_split().take(torch.arange(3)))
 
 
 def test_state_of_other_settings_is_refused(tmp_path: Path) -> None:
