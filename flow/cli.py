@@ -32,7 +32,10 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 Run = Annotated[str, typer.Argument(help="Name of the run, or its path.")]
 Runs = Annotated[Path, typer.Option(help="Folder that holds the runs.", envvar="BATFLOW_RUNS")]
 Force = Annotated[bool, typer.Option(help="Repeat the step even when it is up to date.")]
-Recipe = Annotated[Path | None, typer.Option("--config", help="YAML recipe with settings.")]
+Config = Annotated[Path | None, typer.Option("--config", help="YAML file with settings.")]
+Recipe = Annotated[
+    str | None, typer.Option(help="Training stages: direct, gradual, multistep, or a YAML file.")
+]
 Task = Annotated[str | None, typer.Option(help="trec, mr, a GLUE task (sst2, mrpc, ...) or tsv.")]
 Glue = Annotated[Path | None, typer.Option(help="GLUE folder (holds SST-2, MRPC, ...).")]
 Tsv = Annotated[Path | None, typer.Option(help="TSV file: label, text.")]
@@ -57,9 +60,9 @@ def _place(run: str, runs: Path) -> tuple[Path, str]:
     return (Path(run).parent, Path(run).name) if "/" in run else (runs, run)
 
 
-def _data(task: str | None, glue: Path | None, tsv: Path | None) -> dict[str, Any]:
-    """Return the settings of the data options; a TSV file alone means the task tsv."""
-    return {"task": "tsv" if tsv and not task else task, "glue_dir": glue, "tsv": tsv}
+def _given(task: str | None, glue: Path | None, tsv: Path | None, recipe: str | None) -> dict[str, Any]:
+    """Return the settings of the options; a TSV file alone means the task tsv."""
+    return {"task": "tsv" if tsv and not task else task, "glue_dir": glue, "tsv": tsv, "recipe": recipe}
 
 
 def _value(text: str) -> Any:
@@ -69,14 +72,14 @@ def _value(text: str) -> Any:
         return text
 
 
-def _settings(recipe: Path | None, given: dict[str, Any], pairs: list[str] | None) -> RunConfig:
+def _settings(file: Path | None, given: dict[str, Any], pairs: list[str] | None) -> RunConfig:
     values = {name: value for name, value in given.items() if value is not None}
     for pair in pairs or []:
         name, equals, text = pair.partition("=")
         if not equals:
             raise InputError(f"--set {pair!r} has no '='; write --set NAME=VALUE")
         values[name] = _value(text)
-    return RunConfig.from_yaml(recipe, values) if recipe else RunConfig.create(values, "command line")
+    return RunConfig.from_yaml(file, values) if file else RunConfig.create(values, "command line")
 
 
 def _pipeline(
@@ -93,15 +96,15 @@ def _pipeline(
 def _prepare(
     name: str,
     runs: Path,
-    recipe: Path | None,
+    file: Path | None,
     given: dict[str, Any],
     pairs: list[str] | None,
 ) -> RunFolder:
     """Open run ``name`` with the settings given, or with its own when none are given."""
-    some = recipe is not None or pairs or any(value is not None for value in given.values())
+    some = file is not None or pairs or any(value is not None for value in given.values())
     if not some and (runs / check_name(name) / "run.json").is_file():
         return open_run(runs, name)
-    return start_run(runs, name, _settings(recipe, given, pairs))
+    return start_run(runs, name, _settings(file, given, pairs))
 
 
 @app.command()
@@ -112,13 +115,14 @@ def demo(
     task: Task = None,
     glue: Glue = None,
     tsv: Tsv = None,
-    config: Recipe = None,
+    recipe: Recipe = None,
+    config: Config = None,
     set_: Setting = None,
     force: Force = False,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Run all steps, from text to a report. --from export starts from the attached checkpoint."""
-    folder = _prepare(run, runs, config, _data(task, glue, tsv), set_)
+    folder = _prepare(run, runs, config, _given(task, glue, tsv, recipe), set_)
     again = f"batflow demo --run {run}" + (f" --from {first}" if first else "")
     _pipeline(folder, first, last, force=force, resume=again + (f" --to {last}" if last else ""))
     report_page = folder.artefact("report.html")
@@ -132,14 +136,15 @@ def train(
     task: Task = None,
     glue: Glue = None,
     tsv: Tsv = None,
-    config: Recipe = None,
+    recipe: Recipe = None,
+    config: Config = None,
     set_: Setting = None,
     force: Force = False,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Get the data, train the teacher, distil the quantized student."""
     runs, name = _place(run, runs)
-    folder = _prepare(name, runs, config, _data(task, glue, tsv), set_)
+    folder = _prepare(name, runs, config, _given(task, glue, tsv, recipe), set_)
     _pipeline(folder, None, "train", force=force, resume=f"batflow train {run}")
 
 

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from batflow.errors import FormatError, InputError
+from batflow.errors import InputError
+from batflow.quant.config import WeightKind, WeightScale
+from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, load_recipe, read_recipe, read_yaml
 
 ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
 """Packed checkpoints that come with the package, by task; they fit the default settings."""
+
+LATER = ("weight_scale", "recipe", "accumulate", "patience", "keep_teacher_outputs")
+"""Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
 
 class RunConfig(BaseModel):
@@ -31,12 +35,17 @@ class RunConfig(BaseModel):
     layers: int = Field(default=2, ge=1, le=48)
     max_len: int = Field(default=32, ge=2, le=512)
     bits: int | dict[str, int] = 4
-    weight: Literal["binary", "ternary", "tws", "wtws"] = "binary"
+    weight: WeightKind = "binary"
+    weight_scale: WeightScale = "channel"
+    recipe: Recipe | None = None
     teacher_epochs: int = Field(default=4, ge=1, le=1000)
     student_epochs: int = Field(default=8, ge=1, le=1000)
     teacher_rate: float = Field(default=1e-4, gt=0, lt=1)
     student_rate: float = Field(default=3e-4, gt=0, lt=1)
     batch_size: int = Field(default=32, ge=1, le=4096)
+    accumulate: int = Field(default=1, ge=1, le=4096)
+    patience: int | None = Field(default=None, ge=1)
+    keep_teacher_outputs: bool = False
     max_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, le=256)
@@ -56,7 +65,25 @@ class RunConfig(BaseModel):
     def _check_sources(self) -> Self:
         if self.glue_dir is not None and self.tsv is not None:
             raise ValueError("give glue_dir or tsv, not both")
+        if self.recipe is not None:
+            self.stages()
         return self
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _find_recipe(cls, value: Any) -> Any:
+        if isinstance(value, (str, Path)):
+            return load_recipe(value)
+        return read_recipe(value, "in the settings") if isinstance(value, dict) else value
+
+    def stages(self) -> tuple[PlannedStage, ...]:
+        """Return the student's training stages; without a recipe it is one.
+
+        Raises:
+            InputError: the recipe does not lead to the run's weight and bits.
+        """
+        recipe = self.recipe or DIRECT
+        return recipe.plan(self.weight, self.bits, self.student_epochs, self.student_rate, self.patience)
 
     @classmethod
     def create(cls, values: dict[str, Any], origin: str = "settings") -> RunConfig:
@@ -79,24 +106,17 @@ class RunConfig(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: Path, overrides: dict[str, Any] | None = None) -> RunConfig:
-        """Read a recipe file; ``overrides`` win over it.
+        """Read a settings file; ``overrides`` win over it.
 
         Raises:
             FormatError: the file cannot be read or is not a YAML mapping.
             InputError: a setting is unknown or out of range.
         """
-        try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError as exc:
-            raise FormatError(f"recipe {path} does not exist; give the path of a YAML file") from exc
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-            text = " ".join(str(exc).split())
-            raise FormatError(f"recipe {path} cannot be read ({text}); correct the file") from exc
-        if not isinstance(values, dict):
-            raise FormatError(f"recipe {path} is not a mapping of settings; write lines like 'task: trec'")
-        return cls.create({**values, **(overrides or {})}, origin=f"recipe {path}")
+        values = read_yaml(Path(path), "settings file", "give the path of a YAML file")
+        return cls.create({**values, **(overrides or {})}, origin=f"settings file {path}")
 
     def part(self, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the named settings as JSON values: what a step's input hash covers."""
         dumped = self.model_dump(mode="json")
-        return {field: dumped[field] for field in fields}
+        unused = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return {field: dumped[field] for field in fields if field not in unused}

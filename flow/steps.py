@@ -13,7 +13,17 @@ from .train_steps import attach_checkpoint, data_step, export_step, teacher_step
 
 DATA = ("data.json", "train.jsonl", "dev.jsonl", "test.jsonl")
 TASK = ("task", "glue_dir", "tsv")
-TEACHER = ("pretrained", "layers", "max_len", "batch_size", "max_steps", "seed")
+TEACHER = ("pretrained", "layers", "max_len", "batch_size", "accumulate", "max_steps", "seed")
+STUDENT = (
+    "bits",
+    "weight",
+    "weight_scale",
+    "recipe",
+    "student_epochs",
+    "student_rate",
+    "patience",
+    "keep_teacher_outputs",
+)
 RESULTS = ("teacher.json", "train.json", "csim.json", "cosim.json", "verify.json")
 
 STEPS: tuple[Step, ...] = (
@@ -31,7 +41,7 @@ STEPS: tuple[Step, ...] = (
         "train",
         (*DATA, "teacher.safetensors", "teacher.json"),
         ("student.npz", "train.json"),
-        (*TEACHER, "bits", "weight", "student_epochs", "student_rate"),
+        (*TEACHER, *STUDENT),
         train_step,
         "distil the quantized student",
         supply=attach_checkpoint,

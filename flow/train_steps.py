@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,11 @@ import batflow.quant
 from batflow.errors import FormatError, InputError
 from batflow.files import atomic_path, read_json, sha256_file, write_json
 
+from .fitting import drop_states, fit, model_config, splits, train_settings
 from .progress import Advance
 from .run_folder import RunFolder
 from .settings import ATTACHED_CHECKPOINTS, RunConfig
-
-SPLITS = ("train", "dev", "test")
-MODEL_SETTINGS = ("task", "glue_dir", "tsv", "pretrained", "layers", "max_len", "bits", "weight")
+from .stages import joined_history, train_stages
 
 
 def data_step(run: RunFolder, advance: Advance) -> None:
@@ -28,67 +24,6 @@ def data_step(run: RunFolder, advance: Advance) -> None:
 
     config = run.config
     save_dataset(load_dataset(config.task, glue_dir=config.glue_dir, tsv=config.tsv), run.path)
-
-
-def model_config(config: RunConfig, dataset: Any, encoder: Any) -> Any:
-    """Return the BmtConfig of a run: the pretrained encoder's widths, the task's classes."""
-    from batflow.quant.config import BmtConfig
-
-    source = encoder.config
-    return BmtConfig.create(
-        layers=config.layers,
-        hidden=source.hidden,
-        heads=source.heads,
-        ffn=source.ffn,
-        max_len=config.max_len,
-        vocab_size=source.vocab_size,
-        classes=1 if dataset.regression else len(dataset.labels),
-        regression=dataset.regression,
-        bits=config.bits,
-        weight=config.weight,
-        layernorm_eps=source.ln_eps,
-        labels=tuple(dataset.labels),
-        lower_case=source.lower_case,
-        task=dataset.name,
-    )
-
-
-def splits(config: RunConfig, dataset: Any, encoder: Any) -> list[Any]:
-    """Return the tokenized train, dev and test splits."""
-    from batflow.quant.batches import make_split
-    from batflow.quant.tokens import WordPiece
-
-    tokenizer = WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
-    return [
-        make_split(dataset.split(name), tokenizer, config.max_len, regression=dataset.regression)
-        for name in SPLITS
-    ]
-
-
-def _settings(config: RunConfig, epochs: int, rate: float) -> Any:
-    from batflow.quant.training import TrainSettings
-
-    return TrainSettings(
-        epochs=epochs,
-        learning_rate=rate,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        threads=config.threads,
-        max_steps=config.max_steps,
-    )
-
-
-def _fit(run: RunFolder, name: str, model: Any, loss: Any, settings: Any, data: list[Any]) -> list[Any]:
-    """Train ``model``; a state file lets an interrupted step go on, if its settings are the same."""
-    from batflow.quant.training import Trainer
-
-    decisive = {**asdict(settings), "threads": 0, **run.config.part(MODEL_SETTINGS)}
-    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
-    state = run.artefact(f"{name}-{digest}.state")
-    history = Trainer(model, loss, settings, state_path=state).run(data[0], data[1])
-    for path in run.path.glob(f"{name}-*.state"):
-        path.unlink()
-    return history
 
 
 def _metric(dataset: Any) -> str:
@@ -111,8 +46,8 @@ def teacher_step(run: RunFolder, advance: Advance) -> None:
     torch.manual_seed(config.seed)
     teacher = TeacherClassifier(model_config(config, dataset, encoder), encoder)
     data = splits(config, dataset, encoder)
-    settings = _settings(config, config.teacher_epochs, config.teacher_rate)
-    history = _fit(run, "teacher", teacher, label_loss, settings, data)
+    settings = train_settings(config, config.teacher_epochs, config.teacher_rate)
+    history = fit(run, "teacher", teacher, label_loss, settings, data)
     save_teacher(teacher, run.artefact("teacher.safetensors"))
     controls = (tfidf_control(dataset), zero_layer_control(dataset, encoder, config.max_len))
     record = {
@@ -125,65 +60,40 @@ def teacher_step(run: RunFolder, advance: Advance) -> None:
         "history": history,
     }
     write_json(run.artefact("teacher.json"), record)
+    drop_states(run, "teacher")
 
 
 def train_step(run: RunFolder, advance: Advance) -> None:
-    """Distil the quantized student and check its integers: student.npz, train.json."""
-    import torch
-
-    from batflow.quant.calibration import calibrate_quantizers, calibrate_residual
+    """Distil the quantized student in its stages: student.npz, train.json."""
     from batflow.quant.checkpoint import save_student
-    from batflow.quant.classifier import BmtClassifier
     from batflow.quant.data import read_dataset
-    from batflow.quant.distillation import distillation_loss
     from batflow.quant.pretrained import load_pretrained
     from batflow.quant.teacher import load_teacher
-    from batflow.quant.training import predict, score
 
     config, dataset = run.config, read_dataset(run.path)
     encoder = load_pretrained(config.pretrained, config.layers)
     path = run.need("teacher.safetensors", "train")
     if run_json(run, "teacher").get("sha256") != sha256_file(path):
         raise FormatError(f"{path} is not the file that teacher.json names; repeat the step teacher")
-    teacher = load_teacher(path, encoder)
     data = splits(config, dataset, encoder)
-    torch.manual_seed(config.seed)
-    student = BmtClassifier(model_config(config, dataset, encoder), encoder)
-    student.start_from(teacher)
-    calibrate_quantizers(student, data[0])
-    settings = _settings(config, config.student_epochs, config.student_rate)
-    history = _fit(run, "student", student, distillation_loss(teacher), settings, data)
-    calibrate_residual(student, data[0])
-    student.eval()
-    record = {
+    described = model_config(config, dataset, encoder)
+    student, stages = train_stages(run, described, encoder, load_teacher(path, encoder), data)
+    metrics = {
         "source": "trained",
         "metric": _metric(dataset),
-        "test": score(predict(student, data[2]), data[2].targets),
-        "integer_test": integer_score(student, data[2]),
+        "test": stages[-1]["test"],
+        "integer_test": stages[-1]["integer_test"],
         "test_sentences": len(data[2]),
-        "history": history,
     }
+    named = {} if config.recipe is None else {"recipe": config.recipe.name}
     teacher_record = {key: run_json(run, "teacher")[key] for key in ("test", "controls")}
-    metrics = {key: value for key, value in record.items() if key != "history"}
-    save_student(student, run.artefact("student.npz"), encoder.source, {**metrics, "teacher": teacher_record})
-    write_json(run.artefact("train.json"), record)
-
-
-def integer_score(student: Any, split: Any) -> float:
-    """Return the score of the student's deploy mode over ``split``: exact integers alone."""
-    import torch
-
-    from batflow.quant.training import score
-
-    model = student.deploy()
-    rows, parts = [], []
-    for row, batch in split.in_order():
-        rows.append(row)
-        parts.append(model.logits(batch.ids, batch.types, batch.mask))
-    logits = torch.cat(parts)
-    ordered = torch.empty_like(logits)
-    ordered[torch.cat(rows)] = logits
-    return score(ordered.double(), split.targets)
+    header = {**metrics, **named, "teacher": teacher_record}
+    save_student(student, run.artefact("student.npz"), encoder.source, header)
+    write_json(
+        run.artefact("train.json"),
+        {**metrics, **named, "history": joined_history(stages), "stages": stages},
+    )
+    drop_states(run, "student")
 
 
 def run_json(run: RunFolder, name: str) -> dict[str, Any]:
@@ -224,6 +134,11 @@ def _check_attached(wanted: RunConfig, made: dict[str, Any], name: str) -> None:
     bits = dict.fromkeys(made["bits"], wanted.bits) if isinstance(wanted.bits, int) else wanted.bits
     asked: dict[str, Any] = {"bits": {**made["bits"], **bits}}
     asked |= {"layers": wanted.layers, "max_len": wanted.max_len, "weight": wanted.weight}
+    asked |= {"weight_scale": wanted.weight_scale}
+    if wanted.recipe is not None:
+        raise InputError(
+            f"the attached checkpoint {name} was trained without a recipe; train a model, or leave it out"
+        )
     for key, value in asked.items():
         if made[key] != value:
             raise InputError(

@@ -26,6 +26,20 @@ WeightScale = Literal["channel", "tensor"]
 Pooling = Literal["mean", "cls"]
 
 
+def spread_bits(bits: int | dict[str, int]) -> dict[str, int]:
+    """Return the bits of every site; sites that a dictionary leaves out have 4.
+
+    Raises:
+        ValueError: an unknown site.
+    """
+    if isinstance(bits, int):
+        bits = dict.fromkeys(SITES, bits)
+    unknown = sorted(set(bits) - set(SITES))
+    if unknown:
+        raise ValueError(f"unknown site {unknown[0]!r}; the sites are {', '.join(SITES)}")
+    return {site: bits.get(site, 4) for site in SITES}
+
+
 class BmtConfig(BaseModel):
     """Shape and number formats of a BMT classifier.
 
@@ -56,14 +70,9 @@ class BmtConfig(BaseModel):
     @field_validator("bits", mode="before")
     @classmethod
     def _spread_bits(cls, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return dict.fromkeys(SITES, value)
-        if not isinstance(value, dict):
-            return value
-        unknown = sorted(set(value) - set(SITES))
-        if unknown:
-            raise ValueError(f"unknown site {unknown[0]!r}; the sites are {', '.join(SITES)}")
-        return {site: value.get(site, 4) for site in SITES}
+        if isinstance(value, dict) or (isinstance(value, int) and not isinstance(value, bool)):
+            return spread_bits(value)
+        return value
 
     @model_validator(mode="after")
     def _check_relations(self) -> Self:

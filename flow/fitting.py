@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What teacher and student share in training: the model's config, the splits, one resumable fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from .run_folder import RunFolder
+from .settings import RunConfig
+
+SPLITS = ("train", "dev", "test")
+MODEL_SETTINGS = (
+    "task",
+    "glue_dir",
+    "tsv",
+    "pretrained",
+    "layers",
+    "max_len",
+    "bits",
+    "weight",
+    "weight_scale",
+)
+
+
+def model_config(config: RunConfig, dataset: Any, encoder: Any) -> Any:
+    """Return the BmtConfig of a run: the pretrained encoder's widths, the task's classes."""
+    from batflow.quant.config import BmtConfig
+
+    source = encoder.config
+    return BmtConfig.create(
+        layers=config.layers,
+        hidden=source.hidden,
+        heads=source.heads,
+        ffn=source.ffn,
+        max_len=config.max_len,
+        vocab_size=source.vocab_size,
+        classes=1 if dataset.regression else len(dataset.labels),
+        regression=dataset.regression,
+        bits=config.bits,
+        weight=config.weight,
+        weight_scale=config.weight_scale,
+        layernorm_eps=source.ln_eps,
+        labels=tuple(dataset.labels),
+        lower_case=source.lower_case,
+        task=dataset.name,
+    )
+
+
+def splits(config: RunConfig, dataset: Any, encoder: Any) -> list[Any]:
+    """Return the tokenized train, dev and test splits."""
+    from batflow.quant.batches import make_split
+    from batflow.quant.tokens import WordPiece
+
+    tokenizer = WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
+    return [
+        make_split(dataset.split(name), tokenizer, config.max_len, regression=dataset.regression)
+        for name in SPLITS
+    ]
+
+
+def train_settings(config: RunConfig, epochs: int, rate: float, **options: Any) -> Any:
+    """Return the TrainSettings of a run; ``options`` are further fields of it."""
+    from batflow.quant.training import TrainSettings
+
+    return TrainSettings(
+        epochs=epochs,
+        learning_rate=rate,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        threads=config.threads,
+        max_steps=config.max_steps,
+        accumulate=config.accumulate,
+        **options,
+    )
+
+
+def fit(
+    run: RunFolder,
+    name: str,
+    model: Any,
+    loss: Any,
+    settings: Any,
+    data: list[Any],
+    decisive: dict[str, Any] | None = None,
+) -> list[Any]:
+    """Train ``model``; a state file lets an interrupted step go on, if its settings are the same.
+
+    ``decisive`` holds what the result depends on beside the settings of training and model. The
+    state stays until :func:`drop_states`: later stages may be interrupted too.
+    """
+    from batflow.quant.training import Trainer
+
+    content = {**settings.decisive(), "threads": 0, **run.config.part(MODEL_SETTINGS), **(decisive or {})}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    state = run.artefact(f"{name}-{digest}.state")
+    history: list[Any] = Trainer(model, loss, settings, state_path=state).run(data[0], data[1])
+    return history
+
+
+def drop_states(run: RunFolder, name: str) -> None:
+    """Remove the training states of a step that has written its artefacts."""
+    for path in run.path.glob(f"{name}*-*.state"):
+        path.unlink()
+
+
+def integer_score(student: Any, split: Any) -> float:
+    """Return the score of the student's deploy mode over ``split``: exact integers alone."""
+    import torch
+
+    from batflow.quant.training import score
+
+    model = student.deploy()
+    rows, parts = [], []
+    for row, batch in split.in_order():
+        rows.append(row)
+        parts.append(model.logits(batch.ids, batch.types, batch.mask))
+    logits = torch.cat(parts)
+    ordered = torch.empty_like(logits)
+    ordered[torch.cat(rows)] = logits
+    return score(ordered.double(), split.targets)

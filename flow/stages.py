@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The student's training stages: each starts from the teacher or from the stage before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .fitting import fit, integer_score, train_settings
+from .run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from batflow.quant.batches import Split
+    from batflow.quant.classifier import BmtClassifier
+    from batflow.quant.config import BmtConfig
+    from batflow.quant.pretrained import PretrainedEncoder
+    from batflow.quant.recipe import PlannedStage
+    from batflow.quant.teacher import TeacherClassifier
+
+
+def train_stages(
+    run: RunFolder,
+    described: BmtConfig,
+    encoder: PretrainedEncoder,
+    teacher: TeacherClassifier,
+    data: Sequence[Split],
+) -> tuple[BmtClassifier, list[dict[str, Any]]]:
+    """Return the last stage's student, calibrated, and one record for every stage.
+
+    A finished stage is made again from its state file, so an interrupted run goes on in the stage
+    and epoch where it stopped. The test split is only reported: the dev split chooses epochs.
+
+    Args:
+        run: the run folder.
+        described: config of the final model.
+        encoder, teacher: what the first stage starts from.
+        data: train, dev and test splits.
+    """
+    import torch
+
+    from batflow.quant.calibration import calibrate_residual
+
+    student: BmtClassifier | None = None
+    records: list[dict[str, Any]] = []
+    plan = run.config.stages()
+    for index, stage in enumerate(plan):
+        torch.manual_seed(run.config.seed)
+        previous = student
+        student = _start(stage, described, encoder, teacher, previous, data[0])
+        target = teacher if stage.target == "teacher" or previous is None else previous
+        history = _fit_stage(run, plan[: index + 1], student, target, data)
+        calibrate_residual(student, data[0])
+        student.eval()
+        records.append(_record(stage, student, history, data[2]))
+    assert student is not None, "a plan has at least one stage"
+    return student, records
+
+
+def _start(
+    stage: PlannedStage,
+    described: BmtConfig,
+    encoder: PretrainedEncoder,
+    teacher: TeacherClassifier,
+    previous: BmtClassifier | None,
+    train: Split,
+) -> BmtClassifier:
+    from batflow.quant.calibration import calibrate_quantizers
+    from batflow.quant.classifier import BmtClassifier
+    from batflow.quant.transfer import changed_sites, continue_student
+
+    config = described.create(**(described.model_dump() | {"weight": stage.weight, "bits": stage.bits}))
+    if stage.init == "teacher" or previous is None:
+        student = BmtClassifier(config, encoder)
+        student.start_from(teacher)
+        calibrate_quantizers(student, train)
+        return student
+    student = continue_student(previous, config)
+    changed = changed_sites(previous.config, config)
+    if changed:
+        calibrate_quantizers(student, train, changed)
+    return student
+
+
+def _fit_stage(
+    run: RunFolder,
+    plan: Sequence[PlannedStage],
+    student: BmtClassifier,
+    target: BmtClassifier | TeacherClassifier,
+    data: Sequence[Split],
+) -> list[Any]:
+    """Train the last stage of ``plan``; the result depends on all stages before it too."""
+    from batflow.quant.distillation import distillation_loss
+    from batflow.quant.teacher_outputs import TeacherOutputs
+
+    config, stage = run.config, plan[-1]
+    kept = TeacherOutputs(target, data[0], run.path) if config.keep_teacher_outputs else None
+    decisive: dict[str, Any] = {"kept": True} if kept else {}
+    if config.recipe is not None:
+        decisive["stages"] = [asdict(one) for one in plan]
+    return fit(
+        run,
+        "student" if config.recipe is None else f"student.{stage.name}",
+        student,
+        distillation_loss(target, stage.hidden_weight, kept),
+        train_settings(config, stage.epochs, stage.rate, patience=stage.patience),
+        list(data),
+        decisive,
+    )
+
+
+def _record(stage: PlannedStage, student: BmtClassifier, history: list[Any], test: Split) -> dict[str, Any]:
+    from batflow.quant.config import BITS_PER_WEIGHT
+    from batflow.quant.training import predict, score
+
+    return {
+        **asdict(stage),
+        "bits_per_weight": BITS_PER_WEIGHT[stage.weight],
+        "dev": max(record["dev"] for record in history),
+        "test": score(predict(student, test), test.targets),
+        "integer_test": integer_score(student, test),
+        "seconds": round(sum(record["seconds"] for record in history), 2),
+        "history": history,
+    }
+
+
+def joined_history(stages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the epochs of all stages in a row, numbered through; one stage's are as they were."""
+    rows = [row for stage in stages for row in stage["history"]]
+    return [{**row, "epoch": number} for number, row in enumerate(rows, 1)]
