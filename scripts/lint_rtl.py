@@ -10,7 +10,9 @@ from dataclasses import replace
 from batflow.errors import UserError
 from batflow.hls.cosim_qmm import engine_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
+from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
+from batflow.hls.vector_protocol import NormConfig, VectorConfig
 from batflow.hls.verilator import RTL_FOLDER, find_verilator
 
 
@@ -20,7 +22,8 @@ def main() -> int:
     failed = 0
     used: set[str] = set()
     engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
-    for module in (*engines, softmax_module(SoftmaxConfig())):
+    scalers = [make(VectorConfig(parts=parts)) for make in (qu_module, vu_module) for parts in (1, 2)]
+    for module in (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig())):
         used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]

@@ -13,7 +13,9 @@ from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.hls import verilator
 from batflow.hls.cosim_qmm import engine_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
+from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
+from batflow.hls.vector_protocol import NormConfig, VectorConfig
 from batflow.hls.verilator import RTL_FOLDER, build, find_verilator
 
 from .rtl_engines import CONFIGS, engine, require_verilator
@@ -36,7 +38,8 @@ def test_lint_is_clean(name: str, synthesis: bool) -> None:
 
 def test_every_rtl_file_is_part_of_a_unit_and_has_no_lint_exception() -> None:
     files = sorted(RTL_FOLDER.glob("*.sv"))
-    units = (engine_module(QmmConfig()), softmax_module(SoftmaxConfig()))
+    scalers = (qu_module(VectorConfig()), vu_module(VectorConfig()), norm_module(NormConfig()))
+    units = (engine_module(QmmConfig()), softmax_module(SoftmaxConfig()), *scalers)
     assert sorted({source for unit in units for source in unit.sources}) == files
     for file in files:
         text = file.read_text()

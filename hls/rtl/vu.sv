@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// VU, the vector unit: dyadic scale, bias and saturating residual addition (docs/numerics.md,
+// "Residual"). Source: ours.
+//
+// MATHS, for every value of channel c:
+//   r = sat16(h + ((a*M[c] + C[c]) >> n))     PARTS 2 (WTWS): a1*M1[c] + a2*M2[c] + C[c]
+// a is int32, h int16, M int16, C below 2^45, n 0..40. h and r have the same fraction bits.
+//
+// STREAMS. A job is one matrix.
+// Constants (s_axis_c): vector_pkg.sv. Accumulators (s_axis_a): LANES values of PARTS int32 a beat,
+//   value v part p in word v*PARTS + p, lowest first. Residual stream (s_axis_h): LANES int16 a beat.
+//   Order of both: for row tile, for column tile, for row of the tile, for word of LANES channels (as
+//   qu.sv has it: the QMM engine's tiles, or row order). TLAST on the job's last beat.
+// Results (m_axis): LANES int16 a beat in the same order; padding is 0. TLAST on the job's last beat.
+// Saturations (m_axis_s): one beat a job, the number of values that sat16 changed, padding not
+//   counted. It is offered together with the job's last result, which waits for its room.
+// A bad config, constant, length or TLAST sets error_code (vector_pkg::vector_error_t) until reset;
+// the unit then takes no more beats.
+//
+// PIPELINE. 8 stages: 1 tables; 2..6 dyadic.sv (operands, partial products, products, sum, shift);
+// 7 addition of h; 8 saturation. II = 1 beat per clock. Two jobs' constants are held.
+//
+// CYCLES, without stalls, from the first clock with TVALID on all inputs to the last result beat
+// taken, both counted. Job j has N beats, N = ceil(rows/tile_rows)*tiles*tile_rows*words, and K
+// constants beats, K = 2 where common, else 1 + channels:
+//   loaded_j = max(loaded_{j-1}, end_{j-2} + 8) + K     constants loaded; loaded_{-1} = 1
+//   end_j    = max(end_{j-1}, loaded_j) + N             last value taken; before job 0: -infinity
+//   total    = end_last + 8 + 1                         one job: K + N + 10
+// hls/vector_protocol.py computes this (job_cycles); tests hold the simulation to it.
+module vu
+  import vector_pkg::*;
+#(
+    parameter int unsigned LANES,        // values per clock, >= 1
+    parameter int unsigned PARTS,        // accumulators per value: 1, or 2 for WTWS
+    parameter int unsigned MAX_CHANNELS  // most channels with constants of their own
+) (
+    input  logic                      clk,
+    input  logic                      rst_n,            // synchronous, active low
+    input  logic                      s_axis_c_tvalid,
+    output logic                      s_axis_c_tready,
+    input  logic [127:0]              s_axis_c_tdata,
+    input  logic                      s_axis_c_tlast,
+    input  logic                      s_axis_a_tvalid,
+    output logic                      s_axis_a_tready,
+    input  logic [32*PARTS*LANES-1:0] s_axis_a_tdata,
+    input  logic                      s_axis_a_tlast,
+    input  logic                      s_axis_h_tvalid,
+    output logic                      s_axis_h_tready,
+    input  logic [16*LANES-1:0]       s_axis_h_tdata,
+    input  logic                      s_axis_h_tlast,
+    output logic                      m_axis_tvalid,
+    input  logic                      m_axis_tready,
+    output logic [16*LANES-1:0]       m_axis_tdata,
+    output logic                      m_axis_tlast,
+    output logic                      m_axis_s_tvalid,
+    input  logic                      m_axis_s_tready,
+    output logic [31:0]               m_axis_s_tdata,
+    output logic                      m_axis_s_tlast,
+    output logic [2:0]                error_code
+);
+  localparam int unsigned SUM_BITS = LEVEL_BITS + 1;
+
+  if (LANES < 1 || PARTS < 1 || PARTS > 2) begin : g_check_shape
+    $error("vu: LANES %0d must be >= 1 and PARTS %0d 1 or 2", LANES, PARTS);
+  end
+  if (MAX_CHANNELS <= LANES || MAX_CHANNELS > 65535) begin : g_check_channels
+    $error("vu: MAX_CHANNELS %0d must be above LANES %0d and at most 65535", MAX_CHANNELS, LANES);
+  end
+
+  logic a_valid, a_last, h_valid, h_last, data_ready, enable;
+  logic signed [LANES-1:0][PARTS-1:0][31:0] a_data;
+  logic signed [LANES-1:0][15:0] h_data;
+  logic level_valid, level_last, level_bank;
+  logic [LANES-1:0] level_lane_valid;
+  logic signed [LANES-1:0][LEVEL_BITS-1:0] level;
+  vector_error_t error;
+  assign error_code = error;
+
+  axis_skid #(
+      .WIDTH(32 * PARTS * LANES + 1)
+  ) u_value_slice (
+      .clk,
+      .rst_n,
+      .in_valid (s_axis_a_tvalid),
+      .in_ready (s_axis_a_tready),
+      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
+      .out_valid(a_valid),
+      .out_ready(data_ready && h_valid),
+      .out_data ({a_last, a_data})
+  );
+
+  axis_skid #(
+      .WIDTH(16 * LANES + 1)
+  ) u_residual_slice (
+      .clk,
+      .rst_n,
+      .in_valid (s_axis_h_tvalid),
+      .in_ready (s_axis_h_tready),
+      .in_data  ({s_axis_h_tlast, s_axis_h_tdata}),
+      .out_valid(h_valid),
+      .out_ready(data_ready && a_valid),
+      .out_data ({h_last, h_data})
+  );
+
+  logic [1:0] valid, last, bank;  // of stages 7 and 8
+  logic [LANES-1:0] lane_valid;  // of stage 7
+  logic [4:0] unused_format;     // VU has no format
+  logic job_left;
+  logic [LANES-1:0][15:0] result;
+  logic [LANES-1:0] changed;
+
+  scale_unit #(
+      .LANES(LANES),
+      .PARTS(PARTS),
+      .MAX_CHANNELS(MAX_CHANNELS),
+      .QUANTIZE(1'b0)
+  ) u_scale (
+      .clk,
+      .rst_n,
+      .s_axis_c_tvalid,
+      .s_axis_c_tready,
+      .s_axis_c_tdata,
+      .s_axis_c_tlast,
+      .data_valid(a_valid && h_valid),
+      .data_ready,
+      .data(a_data),
+      .data_last(a_last),
+      .data_last_differs(a_last != h_last),
+      .enable,
+      .job_left,
+      .left_bank(bank[1]),
+      .format_ahead(unused_format),
+      .valid(level_valid),
+      .last(level_last),
+      .bank(level_bank),
+      .lane_valid(level_lane_valid),
+      .level,
+      .error_code(error)
+  );
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) valid <= '0;
+    else if (enable) valid <= {valid[0], level_valid};
+  end
+  always_ff @(posedge clk) begin
+    if (enable) begin
+      last       <= {last[0], level_last};
+      bank       <= {bank[0], level_bank};
+      lane_valid <= level_lane_valid;
+    end
+  end
+
+  for (genvar l = 0; l < LANES; l++) begin : g_lane
+    logic signed [15:0] h;
+    logic signed [SUM_BITS-1:0] sum;
+
+    delay #(
+        .WIDTH (16),
+        .STAGES(6)
+    ) u_residual (
+        .clk,
+        .enable,
+        .in (h_data[l]),
+        .out(h)
+    );
+    always_ff @(posedge clk) if (enable) sum <= SUM_BITS'($signed(level[l])) + SUM_BITS'(h);
+    sat16 #(
+        .WIDTH(SUM_BITS)
+    ) u_saturate (
+        .clk,
+        .enable,
+        .count(lane_valid[l]),
+        .value(sum),
+        .result(result[l]),
+        .changed(changed[l])
+    );
+  end
+
+  counted_output #(
+      .LANES(LANES)
+  ) u_output (
+      .clk,
+      .rst_n,
+      .valid(valid[1]),
+      .last (last[1]),
+      .data (result),
+      .changed,
+      .enable,
+      .job_left,
+      .m_axis_tvalid,
+      .m_axis_tready,
+      .m_axis_tdata,
+      .m_axis_tlast,
+      .m_axis_s_tvalid,
+      .m_axis_s_tready,
+      .m_axis_s_tdata,
+      .m_axis_s_tlast
+  );
+endmodule
