@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 
 from batflow.files import write_bytes, write_json
@@ -166,7 +167,7 @@ class Bench:
 
     def record(self, advance: Advance = silent) -> dict[str, Any]:
         """Measure everything; ``advance`` hears of every finished condition."""
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         listed = conditions(self.levels, tuple(self.subjects))
         rows = []
         for done, condition in enumerate(listed):
@@ -188,6 +189,7 @@ class Bench:
             "score": {"value": score_of(rows), "sigmas": SCORE_SIGMAS, "flip_rates": SCORE_RATES},
             "rows": rows,
             "seconds": time.perf_counter() - began,
+            "processor_seconds": time.process_time() - used,
         }
 
 
@@ -248,36 +250,37 @@ def series(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str, list[dict
 
 
 def cell(row: Mapping[str, Any]) -> str:
-    """Return ``mean±half interval`` of a row."""
+    """Return ``mean ± half interval`` of a row."""
     half = row["interval95"]
-    return f"{row['mean']:.1f}" if half is None else f"{row['mean']:.1f}±{half:.1f}"
+    return f"{row['mean']:.1f}" if half is None else f"{row['mean']:.1f} ±{half:.1f}"
 
 
-def robustness_table(record: Mapping[str, Any]) -> Table:
-    """Return the one table of a record: a line of levels, then a line for each model or site."""
+def robustness_table(record: Mapping[str, Any]) -> Group:
+    """Return the one table of a record between two lines that say what its figures are."""
     clean = ", ".join(f"{name} {value:.1f}" for name, value in record["clean"].items())
     value = record["score"]["value"]
     mean = "" if value is None else f", robustness score {value:.1f}"
     majority = "" if record["majority"] is None else f", majority class {record['majority']:.1f}"
-    table = Table(
-        title=f"{record['metric']} in % (trained); clean: {clean}{majority}{mean}",
-        caption=f"{record['sentences']} of {record['test_sentences']} test sentences, "
-        f"seeds {', '.join(map(str, record['levels']['seeds']))}; ± is the 95 % interval over seeds, "
-        "the sentences being the same",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-        padding=(0, 1, 0, 0),
+    above = f"{record['metric']} in % (trained); clean: {clean}{majority}{mean}"
+    below = (
+        f"{record['sentences']} of {record['test_sentences']} test sentences, "
+        f"seeds {', '.join(map(str, record['levels']['seeds']))}; "
+        "± is the 95 % interval over seeds, the sentences being the same"
     )
-    width = max(len(rows) for *_, rows in series(record))
+    return Group(Text(above), _body(list(series(record))), Text(below))
+
+
+def _body(listed: list[tuple[str, str, str, list[dict[str, Any]]]]) -> Table:
+    """A line of levels for each kind, then a line for each model or site."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
-    for _ in range(width):
+    for _ in range(max(len(rows) for *_, rows in listed)):
         table.add_column(justify="right")
     shown = ""
-    for kind, model, site, rows in series(record):
+    for kind, model, site, rows in listed:
         if kind != shown:
             shown = kind
             table.add_section()
-            levels = [f"{row['level']:g}" for row in rows]
-            table.add_row(TITLES[kind], *levels, style="bold")
+            table.add_row(TITLES[kind], *(f"{row['level']:g}" for row in rows), style="bold")
         table.add_row(f"  {site or model}", *(cell(row) for row in rows))
     return table
