@@ -16,11 +16,13 @@ from batflow.hls.axis_sim import Beats
 from batflow.hls.cosim_vector import LayerNormUnit, norm_module, qu_module, vu_module
 from batflow.hls.packing import Int64
 from batflow.hls.reference import layernorm as reference
+from batflow.hls.reference.encoder import Reference
 from batflow.hls.reference.layernorm import layernorm, rsqrt
 from batflow.hls.reference.tables import RSQRT, rsqrt_table
 from batflow.hls.vector_protocol import NormConfig, NormJob, VectorConfig, norm_constants, tile_beats
 from batflow.hls.verilator import RTL_FOLDER, build, find_verilator
 
+from .programs import random_ids, random_program
 from .rtl_engines import require_verilator
 
 # One lane with two buffers, so that the root is never hidden; odd lanes, a ring that is no power of
@@ -189,7 +191,23 @@ def test_single_run_counts_saturations() -> None:
     assert cycles == unit("serial").cycles([NormJob(r, gamma, beta, 0, 1)])
 
 
-def test_a_root_without_its_newton_step_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_norms_of_a_program() -> None:
+    program = random_program(9, layers=2, hidden=32, ffn=40)
+    taps = Reference(program).run(random_ids(9, program, 11)).taps
+    jobs, wanted = [], []
+    for index, layer in enumerate(program.layers):
+        for name, part in (("ln1", "attn"), ("ln2", "ffn")):
+            norm = layer.norms[name]
+            r = taps[f"L{index}.{part}_sum"]
+            jobs.append(NormJob(r, norm.gamma, norm.beta, norm.shift, norm.epsilon))
+            wanted.append(taps[f"L{index}.{part}_out"])
+    for name in CONFIGS:
+        found, cycles, _ = unit(name).run_jobs(jobs)
+        assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+        assert cycles == unit(name).cycles(jobs)
+
+
+def test_a_root_from_another_table_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(7)
     r = rng.integers(LOW, HIGH, (4, 36))
     gamma, beta = np.full(36, HIGH), np.zeros(36, np.int64)

@@ -3,80 +3,23 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from batflow.errors import EngineError, InputError
-from batflow.hls.axis_sim import Beats
-from batflow.hls.cosim_vector import QuUnit, VuUnit, qu_module, vu_module
-from batflow.hls.packing import Int64
+from batflow.errors import EngineError
+from batflow.hls.cosim_qmm import weight_operand
+from batflow.hls.cosim_vector import QuUnit, VuUnit
 from batflow.hls.program import Format
-from batflow.hls.reference.qu import dyadic_sum, to_format
-from batflow.hls.reference.vu import residual
-from batflow.hls.vector_protocol import ScaleJob, VectorConfig, scale_constants, tile_beats
-from batflow.hls.verilator import build
+from batflow.hls.qmm_protocol import job_beats, operand, plan
+from batflow.hls.reference.encoder import Reference
+from batflow.hls.vector_protocol import ScaleJob, scale_constants, stream, untile
 
-from .rtl_engines import require_verilator
-
-# Wide with one part, odd sizes with two parts; VU with two parts, whose level is the wider one.
-CONFIGS = {
-    "qu": VectorConfig(lanes=8, parts=1, max_channels=96),
-    "qu_pair": VectorConfig(lanes=3, parts=2, max_channels=40),
-    "vu_pair": VectorConfig(lanes=5, parts=2, max_channels=64),
-}
-NAMES = pytest.mark.parametrize("name", list(CONFIGS))
-FORMATS = [Format(bits, signed) for bits in range(1, 9) for signed in (False, True)]
-INT32 = (-(1 << 31), (1 << 31) - 1)
-MOST_C = (1 << 45) - 1
-
-
-@functools.cache
-def unit(name: str) -> QuUnit | VuUnit:
-    """One unit per configuration for the whole test session."""
-    require_verilator()
-    return QuUnit(CONFIGS[name]) if name.startswith("qu") else VuUnit(CONFIGS[name])
-
-
-def _job(
-    rng: np.random.Generator, name: str, rows: int = 0, channels: int = 0, plain: bool = False
-) -> ScaleJob:
-    """A job of random shape, order and constants whose results spread over the whole range."""
-    config = CONFIGS[name]
-    rows = rows or int(rng.integers(1, 12))
-    channels = channels or int(rng.integers(1, config.max_channels // 2))
-    columns = 1 if rng.random() < 0.3 else channels
-    target = None if name.startswith("vu") else FORMATS[int(rng.integers(len(FORMATS)))]
-    scale = 16 if target is None else target.bits + 1
-    size, shift = int(rng.integers(3, 32)), int(rng.integers(0, 41))
-    weight = int(np.clip(shift + scale - size, 1, 15))
-    accs = rng.integers(-(1 << size - 1), 1 << size - 1, (config.parts, rows, channels))
-    M = rng.integers(-(1 << weight) + 1, 1 << weight, (config.parts, columns))
-    C = rng.integers(-(1 << min(45, shift + scale)) + 1, 1 << min(45, shift + scale), columns)
-    h = rng.integers(-(1 << 15), 1 << 15, (rows, channels)) if target is None else None
-    tile_rows, words = (1, 0) if plain else (int(rng.integers(1, 5)), int(rng.integers(0, 4)))
-    return ScaleJob(accs, M, C, shift, target, h, tile_rows, words)
-
-
-def _expected(job: ScaleJob) -> tuple[Int64, int]:
-    accs = list(job.accs)
-    if job.h is not None:
-        return residual(job.h, accs, job.M, job.C, job.shift)
-    assert job.target is not None
-    return to_format(dyadic_sum(accs, job.M, job.C, job.shift), job.target), 0
-
-
-def _run(name: str, jobs: list[ScaleJob], **options: int) -> int:
-    """Run jobs, hold values and saturations to the reference, return the clocks."""
-    engine = unit(name)
-    found, cycles, *counts = engine.run_jobs(jobs, **options)
-    wanted = [_expected(job) for job in jobs]
-    assert all(np.array_equal(a, b) for a, (b, _) in zip(found, wanted, strict=True))
-    if counts:
-        assert counts[0] == [count for _, count in wanted]
-    return cycles
+from .programs import random_ids, random_program
+from .rtl_engines import engine as qmm_engine
+from .rtl_engines import random_acts, random_weights
+from .rtl_vectors import CONFIGS, FORMATS, INT32, MOST_C, NAMES, expected, random_job, run_jobs, unit
 
 
 @NAMES
@@ -84,23 +27,23 @@ def test_random_jobs_back_to_back_equal_the_reference_on_time(name: str) -> None
     rng = np.random.default_rng(1)
     seen: set[int] = set()
     for trial in range(40):
-        jobs = [_job(rng, name) for _ in range(rng.integers(1, 7))]
-        assert _run(name, jobs) == unit(name).cycles(jobs), f"trial {trial}"
-        seen |= {int(value) for job in jobs for value in _expected(job)[0].ravel()}
+        jobs = [random_job(rng, name) for _ in range(rng.integers(1, 7))]
+        assert run_jobs(name, jobs) == unit(name).cycles(jobs), f"trial {trial}"
+        seen |= {int(value) for job in jobs for value in expected(job)[0].ravel()}
     assert len(seen) > 200  # the jobs spread, or equality would prove little
 
 
 @NAMES
 def test_tiny_jobs_wait_for_the_pipeline(name: str) -> None:
     rng = np.random.default_rng(2)
-    jobs = [_job(rng, name, rows=1, channels=1 + n % 2, plain=True) for n in range(30)]
-    assert _run(name, jobs) == unit(name).cycles(jobs)
+    jobs = [random_job(rng, name, rows=1, channels=1 + n % 2, plain=True) for n in range(30)]
+    assert run_jobs(name, jobs) == unit(name).cycles(jobs)
 
 
 def test_closed_form_of_the_headers() -> None:
     rng = np.random.default_rng(3)
     for name, depth in (("qu", 9), ("vu_pair", 10)):
-        job = _job(rng, name, rows=6, channels=30)
+        job = random_job(rng, name, rows=6, channels=30)
         lanes = CONFIGS[name].lanes
         assert unit(name).cycles([job]) == job.constant_beats + job.beats(lanes) + depth
 
@@ -120,7 +63,7 @@ def test_every_format_at_its_bounds_and_ties(name: str) -> None:
             for target in FORMATS:
                 M = np.ones((config.parts, 12), np.int64)
                 jobs.append(ScaleJob(accs, M, C[start : start + 12], shift, target))
-        assert _run(name, jobs) == unit(name).cycles(jobs)
+        assert run_jobs(name, jobs) == unit(name).cycles(jobs)
 
 
 @NAMES
@@ -141,7 +84,7 @@ def test_extreme_operands(name: str) -> None:
             M, C = np.stack([part[:, 1]] * config.parts), part[:, 2]
             h = part[:, 3][None] if name.startswith("vu") else None
             jobs.append(ScaleJob(accs, M, C, shift, None if h is not None else Format(8, True), h))
-        assert _run(name, jobs) == unit(name).cycles(jobs)
+        assert run_jobs(name, jobs) == unit(name).cycles(jobs)
 
 
 def test_single_runs_and_the_worked_example() -> None:
@@ -162,8 +105,8 @@ def test_backpressure_changes_nothing_but_time(name: str, stalls: tuple[int, int
     rng = np.random.default_rng(sum(stalls))
     slower = 0
     for seed in range(1, 9):
-        jobs = [_job(rng, name) for _ in range(4)]
-        cycles = _run(name, jobs, stall_in=stalls[0], stall_out=stalls[1], seed=seed)
+        jobs = [random_job(rng, name) for _ in range(4)]
+        cycles = run_jobs(name, jobs, stall_in=stalls[0], stall_out=stalls[1], seed=seed)
         assert cycles >= unit(name).cycles(jobs)
         slower += cycles - unit(name).cycles(jobs)
     assert slower > 0
@@ -173,122 +116,74 @@ def test_backpressure_changes_nothing_but_time(name: str, stalls: tuple[int, int
 def test_reset_in_mid_job_leaves_no_trace(name: str) -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
-        jobs = [_job(rng, name), _job(rng, name)]
+        jobs = [random_job(rng, name), random_job(rng, name)]
         cut = int(rng.integers(1, unit(name).cycles(jobs)))
         with pytest.raises(EngineError, match="did not finish within its bound"):
             unit(name).run_jobs(jobs, max_cycles=cut)
-        assert _run(name, jobs) == unit(name).cycles(jobs)
+        assert run_jobs(name, jobs) == unit(name).cycles(jobs)
 
 
 @NAMES
 def test_one_wrong_constant_shows_in_its_channel_alone(name: str) -> None:
     rng = np.random.default_rng(6)
-    job = _job(rng, name, rows=7, channels=19)
+    job = random_job(rng, name, rows=7, channels=19)
     parts = len(job.accs)
     job = replace(job, M=np.ones((parts, 19), np.int64), C=np.zeros(19, np.int64), shift=0)
     job = replace(job, accs=rng.integers(-1, 2, job.accs.shape), target=job.target and Format(4, True))
     wrong = replace(job, C=job.C + 2 * (np.arange(19) == 13))
     engine = unit(name)
     good, bad = (engine.run_jobs([each])[0][0] for each in (job, wrong))
-    assert np.array_equal(good, _expected(job)[0])
+    assert np.array_equal(good, expected(job)[0])
     assert set(np.argwhere(good != bad)[:, 1].tolist()) == {13}
 
 
-def _streams(name: str, job: ScaleJob) -> list[Beats]:
-    lanes = CONFIGS[name].lanes
-    made = [
-        scale_constants(job, lanes),
-        tile_beats(job.accs.transpose(1, 2, 0), job.grid(lanes), lanes, "<i4"),
-    ]
-    return made if job.h is None else [*made, tile_beats(job.h, job.grid(lanes), lanes, "<i2")]
+def test_the_tiles_of_the_qmm_engine_go_straight_in() -> None:
+    """Accumulators as the engine leaves them, padding rows and columns (not 0 here) included."""
+    rng = np.random.default_rng(8)
+    engine, qu = qmm_engine("demo"), unit("qu")
+    acts, weights = random_acts(rng, 6, 70, 1, True), random_weights(rng, 35, 70, "binary", 1)
+    sides = operand(acts, 1, True, "activations"), weight_operand(weights, "binary", 1, 70)
+    (made,) = plan(engine.config, *sides)
+    tokens, outputs = engine.config.tokens, engine.config.outputs
+    values = made.token_tiles * made.output_tiles * tokens * outputs
+    results = engine.sim.run(job_beats(engine.config, made, *sides), [values // engine.config.out_lanes])
+    accs = (acts @ weights.T)[None]
+    lanes = qu.config.lanes
+    target = Format(4, True)
+    M, C = rng.integers(900, 1200, (1, 35)), rng.integers(-4096, 4096, 35)
+    job = ScaleJob(accs, M, C, 12, target, tile_rows=tokens, tile_words=outputs // lanes)
+    beats = stream(results.outputs[0].data.reshape(-1, 4 * lanes))
+    run = qu.sim.run([scale_constants(job, lanes), beats], [job.beats(lanes)])
+    found = untile(run.outputs[0].data, job.grid(lanes), lanes, "<i1")
+    assert beats.data.view("<i4").reshape(2, 3, 4, 16)[1, :, 2:].any()
+    assert np.array_equal(found[:6, :35], expected(job)[0])
+    assert not found[6:].any() and not found[:, 35:].any()
 
 
-def _fails(name: str, streams: list[Beats], job: ScaleJob, match: str) -> None:
-    """Send wrong beats, expect the error, and see that the unit works again after reset."""
-    engine = unit(name)
-    counts = [job.beats(CONFIGS[name].lanes), 1][: len(engine.sim.module.outputs)]
-    with pytest.raises(EngineError, match=match):
-        engine.sim.run(streams, counts, idle_limit=2000)
-    engine.sim.reset()
-    assert _run(name, [job]) == engine.cycles([job])
-
-
-@NAMES
-def test_wrong_beats_are_reported(name: str) -> None:
-    rng = np.random.default_rng(7)
-    job = _job(rng, name, rows=4, channels=2 * CONFIGS[name].lanes + 1, plain=True)
-    job = replace(
-        job, M=np.zeros((len(job.accs), job.accs.shape[2]), np.int64), C=np.zeros(job.accs.shape[2], np.int64)
-    )
-    good = _streams(name, job)
-
-    def patched(row: int, first: int, *values: int) -> list[Beats]:
-        data = good[0].data.copy()
-        data[row, first : first + len(values)] = values
-        return [replace(good[0], data=data), *good[1:]]
-
-    format_byte = 0 if name.startswith("qu") else 0x40
-    for place, values in (
-        *((0, (format_byte,)), (1, (41,)), (2, (0, 0)), (2, (255, 0)), (4, (0, 0)), (6, (0, 0))),
-        *((8, (0, 0)), (10, (0, 0)), (12, (1,)), (0, (good[0].data[0, 0] | 4,))),
-    ):
-        _fails(name, patched(0, place, *values), job, r"reports an error \(error_code 1\)")
-    long = [
-        Beats(np.repeat(beats.data, 20, axis=0), np.zeros(20 * len(beats.last), np.uint8)) for beats in good
-    ]
-    _fails(name, [patched(0, 4, 200)[0], *long[1:]], job, r"error_code 2")
-    for place, values in ((5, (0x20,)), (5, (0xE0,)), (10, (1,)), (14, (1,))):
-        _fails(name, patched(2, place, *values), job, r"error_code 3")
-    for port, code in ((0, 4), *((port, 5) for port in range(1, len(good)))):
-        for place, mark in ((-1, 0), (1, 1)):
-            last = good[port].last.copy()
-            last[place] = mark
-            _fails(
-                name,
-                [*good[:port], replace(good[port], last=last), *good[port + 1 :]],
-                job,
-                f"error_code {code}",
-            )
-    short = Beats(good[1].data[:-1].copy(), good[1].last[:-1].copy())
-    _fails(name, [good[0], short, *good[2:]], job, "stalled")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"parts": 3}, "PARTS 3 1 or 2"),
-        ({"max_channels": 8}, "MAX_CHANNELS 8 must be above LANES 8"),
-        ({"max_channels": 65536}, "MAX_CHANNELS 65536 must be"),
-    ],
-)
-def test_impossible_parameters_are_named(change: dict[str, int], words: str) -> None:
-    require_verilator()
-    for make in (qu_module, vu_module):
-        with pytest.raises(InputError) as caught:
-            build(make(replace(VectorConfig(), **change)))
-        assert words in str(caught.value)
-    with pytest.raises(InputError, match="lanes 0"):
-        VectorConfig(lanes=0)
-
-
-def test_bad_operands_are_named() -> None:
-    qu, vu = unit("qu"), unit("vu_pair")
+@pytest.mark.parametrize("bits", [1, 4])
+def test_sites_of_a_program(bits: int) -> None:
+    """A WTWS layer: every requantization and both residuals, from the reference's own tensors."""
+    program = random_program(9, layers=1, hidden=32, ffn=40, bits=bits, kind="wtws")
+    layer = program.layers[0]
+    taps = Reference(program).run(random_ids(9, program, 11)).taps
+    qu, vu = unit("qu_pair"), unit("vu_pair")
     assert isinstance(qu, QuUnit) and isinstance(vu, VuUnit)
-    one, four = np.ones((1, 2, 3), np.int64), Format(4, True)
-    M, C = np.ones((1, 3), np.int64), np.zeros(3, np.int64)
-    for job, words in (
-        (ScaleJob(one << 31, M, C, 0, four), "accumulators reaches 2147483648"),
-        (ScaleJob(one, M << 15, C, 0, four), "M reaches 32768"),
-        (ScaleJob(one, M, C - (1 << 45), 0, four), "C reaches"),
-        (ScaleJob(one, M, C, 41, four), "shift reaches 41"),
-        (ScaleJob(one, M[:, :2], C, 0, four), r"M has shape \(1, 2\)"),
-        (ScaleJob(one, M, C[:1], 0, four), r"C has shape \(1,\)"),
-        (ScaleJob(np.ones((2, 2, 3), np.int64), M, C, 0, four), r"must be \[1, rows, channels\]"),
-        (ScaleJob(one, M, C, 0, four, tile_words=13), "do not fit a unit of 96"),
-        (ScaleJob(one, M, C, 0), "needs a target format"),
-        (ScaleJob(one * 1.5, M, C, 0, four), "non-empty integers"),  # type: ignore[arg-type]
+    for site, h in (("attn_in", taps["embed"]), ("ffn_in", taps["L0.attn_out"])):
+        k = layer.dyadics[site]
+        M, accs = np.array([[k.M], [0]]), np.stack([h, np.zeros_like(h)])
+        q, _ = qu.run(accs, M, np.array([k.C]), k.shift, layer.formats[site])
+        assert np.array_equal(q, taps[f"L0.{site}"]), site
+    for name, source in (("q", "attn_in"), ("k", "attn_in"), ("v", "attn_in"), ("ffn_mid", "ffn_in")):
+        matrix = layer.matrices["ffn1" if name == "ffn_mid" else name]
+        accs = np.stack([taps[f"L0.{source}"] @ part.T for part in matrix.parts()])
+        q, _ = qu.run(accs, matrix.M, matrix.C, matrix.shift, layer.formats[name])
+        assert np.array_equal(q, taps[f"L0.{name}"]), name
+        assert len(np.unique(q)) > 1
+    for name, source, h, total in (
+        ("o", "ctx", taps["embed"], "attn_sum"),
+        ("ffn2", "ffn_mid", taps["L0.attn_out"], "ffn_sum"),
     ):
-        with pytest.raises(InputError, match=words):
-            qu.run_jobs([job])
-    with pytest.raises(InputError, match="needs a residual"):
-        vu.run_jobs([ScaleJob(one, M, C, 0)])
+        matrix = layer.matrices[name]
+        accs = np.stack([taps[f"L0.{source}"] @ part.T for part in matrix.parts()])
+        r, _, _ = vu.run(h, accs, matrix.M, matrix.C, matrix.shift)
+        assert np.array_equal(r, taps[f"L0.{total}"]), total
