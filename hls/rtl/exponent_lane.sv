@@ -17,8 +17,8 @@ module exponent_lane
     output logic        [EXPONENT_BITS-1:0] e       // five clocks after the score
 );
   localparam int unsigned PRODUCT_BITS = SCORE_BITS + 15;
-  // The product, or half of 2^40, and a carry.
-  localparam int unsigned SUM_BITS = ((PRODUCT_BITS > 40) ? PRODUCT_BITS : 40) + 1;
+  // The product plus half, which is at most 2^39.
+  localparam int unsigned SUM_BITS = ((PRODUCT_BITS > 39) ? PRODUCT_BITS : 39) + 1;
 
   logic [SCORE_BITS-1:0] drop;  // top - score < 2^SCORE_BITS
   logic [PRODUCT_BITS-1:0] product;

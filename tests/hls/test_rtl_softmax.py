@@ -115,9 +115,10 @@ def test_adversarial_rows(name: str) -> None:
         _check(target, [SoftmaxJob(scores, _constants(rng, bits), bits) for bits in (1, 4, 8)])
     if config.score_bits == 32:
         ends = np.array([[-(1 << 31), (1 << 31) - 1], [(1 << 31) - 1] * 2, [-(1 << 31)] * 2])
-        _check(
-            target, [SoftmaxJob(ends, constants, 8) for constants in (PLAIN, replace(PLAIN, scale_shift=40))]
-        )
+        # Only the largest scale carries into bit 47; it must not come back as x = 0.
+        for scale, scale_shift in ((20000, 20), ((1 << 15) - 1, 40), ((1 << 15) - 1, 1)):
+            constants = replace(PLAIN, scale=scale, scale_shift=scale_shift)
+            _check(target, [SoftmaxJob(ends, constants, 8)])
 
 
 @NAMES
