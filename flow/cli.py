@@ -148,6 +148,19 @@ def train(
     _pipeline(folder, None, "train", force=force, resume=f"batflow train {run}")
 
 
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="YAML file: name, base, seeds, bits, methods.")],
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Train a grid of methods, activation widths and seeds; write its table."""
+    from .sweep import Sweep, run_sweep
+
+    with resumable(f"batflow sweep {file}"):
+        folder = run_sweep(Sweep.from_yaml(file), runs, console)
+    console.print((folder / "sweep.md").read_text(encoding="utf-8"), markup=False, highlight=False)
+
+
 def _add_step(name: str, text: str) -> None:
     def command(run: Run, force: Force = False, runs: Runs = DEFAULT_RUNS) -> None:
         _pipeline(open_run(*_place(run, runs)), name, name, force=force, resume=f"batflow {name} {run}")
