@@ -132,12 +132,18 @@ def binary_pattern(weight: Tensor) -> Tensor:
 
 
 class _PatternFunction(torch.autograd.Function):
-    """``c * pattern``; the gradient reaches the latent weight unchanged (straight through)."""
+    """``c * pattern``; the gradient reaches the latent weight straight through.
+
+    Its size is that of the product's gradient, its sign follows c: where a coefficient has become
+    negative, a larger latent weight gives a smaller product.
+    """
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, coefficient: Tensor, pattern: Tensor) -> Tensor:
         ctx.save_for_backward(pattern)
         ctx.per_channel = coefficient.shape[0] > 1
+        negative = coefficient < 0
+        ctx.sign = torch.where(negative, -1.0, 1.0).to(coefficient.dtype) if negative.any() else None
         return pattern * coefficient
 
     @staticmethod
@@ -145,7 +151,7 @@ class _PatternFunction(torch.autograd.Function):
         (pattern,) = ctx.saved_tensors
         product = grad * pattern
         reduced = product.sum(1, keepdim=True) if ctx.per_channel else product.sum().reshape(1, 1)
-        return grad, reduced, None
+        return grad if ctx.sign is None else grad * ctx.sign, reduced, None
 
 
 class WeightQuant(nn.Module):

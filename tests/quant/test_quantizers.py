@@ -163,6 +163,23 @@ def test_weight_start_and_gradients(kind: str, per_channel: bool) -> None:
         assert torch.allclose(quant.coefficient.grad[part, :, 0], wanted)
 
 
+def test_a_negative_coefficient_turns_the_straight_through_gradient() -> None:
+    """A descent step must lower the loss also where c < 0: finite change of the latent, not of c."""
+    torch.manual_seed(5)
+    quant, weight = WeightQuant("wtws", True, 4, 6), torch.randn(4, 6, requires_grad=True)
+    with torch.no_grad():
+        quant.second.copy_(torch.randn(4, 6))
+        quant.coefficient.copy_(torch.tensor([1.0, -0.5, 2.0, -1.0, -1.0, 0.5, 0.3, 0.1]).reshape(2, 4, 1))
+    grad = torch.randn(4, 6)
+    quant(weight)[0].backward(grad)
+    signs = quant.coefficient.detach().sign()
+    assert weight.grad is not None and torch.equal(weight.grad, grad * signs[0])
+    assert quant.second.grad is not None and torch.equal(quant.second.grad, grad * signs[1])
+    moved = weight.detach() - 1e3 * weight.grad
+    before, after = (float((quant(w)[0] * grad).sum().detach()) for w in (weight, moved))
+    assert after < before
+
+
 def test_two_parts_come_closer_than_one() -> None:
     torch.manual_seed(4)
     weight = torch.randn(20, 30)
