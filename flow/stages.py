@@ -75,7 +75,7 @@ def _start(
         student.start_from(teacher)
         calibrate_quantizers(student, train)
         return student
-    student = continue_student(previous, config)
+    student = continue_student(previous, config, stage.split or "binarybert")
     changed = changed_sites(previous.config, config)
     if changed:
         calibrate_quantizers(student, train, changed)

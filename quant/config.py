@@ -19,6 +19,9 @@ LINEARS = ("q", "k", "v", "o", "ffn1", "ffn2")
 
 WeightKind = Literal["binary", "ternary", "tws", "wtws"]
 TWO_PART_KINDS = frozenset({"tws", "wtws"})
+SplitForm = Literal["binarybert", "signed"]
+"""Which half of a split is positive where the ternary weight is 0: always the first, or the half
+that leaves the first half the weight's own sign (ours)."""
 BITS_PER_WEIGHT = {"binary": 1, "ternary": 2, "tws": 2, "wtws": 2}
 """Stored bit planes for one weight of the original matrix; coefficients come on top."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .config import TWO_PART_KINDS, bounds
+from .config import TWO_PART_KINDS, SplitForm, bounds
 from .splitting import split_latent
 
 TERNARY_THRESHOLD = 0.7
@@ -229,18 +229,22 @@ class WeightQuant(nn.Module):
         return (magnitude.sum() / kept.sum().clamp_(min=1)).reshape(1, 1)
 
     @torch.no_grad()
-    def start_split(self, weight: Tensor, pattern: Tensor, coefficient: Tensor) -> None:
+    def start_split(
+        self, weight: Tensor, pattern: Tensor, coefficient: Tensor, form: SplitForm = "binarybert"
+    ) -> None:
         """Become the exact split of the ternary weight ``coefficient * pattern``.
 
         Args:
             weight: latent [out, in] of the ternary weight; holds the first half afterwards.
             pattern: its {-1, 0, +1}.
             coefficient: [1, out or 1, 1]; each half gets one half of it, which is exact in float.
+            form: see ``SplitForm``.
 
         Raises:
             InputError: the weights cannot be split; see ``split_latent``.
         """
-        first, second = split_latent(weight, pattern, per_channel=coefficient.shape[1] > 1)
+        per_channel = coefficient.shape[1] > 1
+        first, second = split_latent(weight, pattern, per_channel=per_channel, form=form)
         weight.copy_(first)
         self.second.copy_(second)
         self.coefficient.copy_((coefficient / 2).expand_as(self.coefficient))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batflow.errors import FormatError, InputError
 
-from .config import SITES, TWO_PART_KINDS, WeightKind, spread_bits
+from .config import SITES, TWO_PART_KINDS, SplitForm, WeightKind, spread_bits
 
 FOLDER = Path(__file__).parent / "recipes"
 Origin = Literal["teacher", "previous"]
@@ -26,7 +26,7 @@ class Stage(BaseModel):
     """One training of the student; what is left out is taken from the run.
 
     ``init`` says whose parameters it starts from, ``target`` whose outputs it distils, ``split``
-    that it starts as the exact split of a ternary student.
+    in which form it starts as the exact split of a ternary student (see ``SplitForm``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +38,7 @@ class Stage(BaseModel):
     rate: float | None = Field(default=None, gt=0, lt=1)
     init: Origin = "teacher"
     target: Origin = "teacher"
-    split: bool = False
+    split: SplitForm | None = None
     hidden_weight: float = Field(default=1.0, ge=0, le=1000)
     patience: int | None = Field(default=None, ge=1)
 
@@ -54,7 +54,7 @@ class PlannedStage:
     rate: float
     init: Origin
     target: Origin
-    split: bool
+    split: SplitForm | None
     hidden_weight: float
     patience: int | None
 
@@ -142,7 +142,7 @@ class Recipe(BaseModel):
         if before is not None and stage.init == "previous" and not stage.split and kind != before.weight:
             raise InputError(
                 f"{where}: {kind} weights cannot go on from {before.weight};"
-                " write split: true or init: teacher"
+                " write split: binarybert or init: teacher"
             )
 
 

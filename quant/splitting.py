@@ -13,6 +13,8 @@ from torch import Tensor
 
 from batflow.errors import InputError
 
+from .config import SplitForm
+
 SHARE_MARGIN = 0.05
 MIN_SHIFT = 1e-6
 
@@ -21,16 +23,18 @@ def _binary(latent: Tensor) -> Tensor:
     return torch.where(latent >= 0, 1, -1)
 
 
-def split_terms(weight: Tensor, pattern: Tensor, *, per_channel: bool) -> tuple[Tensor, Tensor]:
+def split_terms(
+    weight: Tensor, pattern: Tensor, *, per_channel: bool, form: SplitForm = "binarybert"
+) -> tuple[Tensor, Tensor]:
     """Return (a, b) of the split of ``weight`` [out, in], float64 [out or 1, 1].
 
-    With I the kept weights (``pattern`` not 0) and J the others, alpha = mean over I of |w|:
-    ``b = (alpha n - sum|w|) / (2 |J|)`` makes the two halves' mean magnitudes sum to alpha, and
-    ``a = (S_I - S_J+ + S_J-) / (2 S_I)`` makes them equal, S_J+ and S_J- being the sums of |w|
-    over the positive and negative weights of J.
+    I are the kept weights (``pattern`` not 0), J the others, alpha the mean of |w| over I, S_X the
+    sum of |w| over X. ``b = (alpha n - S_I - S_J) / (2 |J|)`` makes the two halves' mean magnitudes
+    sum to alpha, ``a = (S_I - S_1 + S_2) / (2 S_I)`` makes them equal; S_1 and S_2 are what the
+    weights of J add to each half beside b: S_J+ and S_J-, or S_J and 0 with form ``signed``.
 
-    BinaryBERT's a can leave (0, 1) when the small weights of a row are nearly all of one sign; it
-    is kept inside, since the signs alone decide the sum. Rows without kept weights get a small b.
+    The a can leave (0, 1) when few weights are kept beside many of one sign; it is kept inside,
+    since the signs alone decide the sum. Rows without kept weights get a small b.
     """
     w = weight.detach().to(torch.float64)
     kept = pattern != 0
@@ -41,34 +45,41 @@ def split_terms(weight: Tensor, pattern: Tensor, *, per_channel: bool) -> tuple[
         return values.sum(axes, keepdim=True).reshape(-1, 1)
 
     large, count = total(magnitude * kept), total(kept.double())
-    small = total(magnitude * ~kept)
-    negative = total(magnitude * (~kept & (w < 0)))
-    others = total((~kept).double())
+    small, others = total(magnitude * ~kept), total((~kept).double())
+    second = total(magnitude * (~kept & (w < 0))) if form == "binarybert" else torch.zeros_like(small)
+    first = small - second
     alpha = large / count.clamp(min=1)
     b = (alpha * (count + others) - large - small) / (2 * others.clamp(min=1))
-    tiny = torch.finfo(torch.float64).tiny
-    a = (large - (small - negative) + negative) / (2 * large.clamp(min=tiny))
+    a = (large - first + second) / (2 * large.clamp(min=torch.finfo(torch.float64).tiny))
     return a.clamp(SHARE_MARGIN, 1 - SHARE_MARGIN), b.clamp(min=MIN_SHIFT)
 
 
-def split_latent(weight: Tensor, pattern: Tensor, *, per_channel: bool) -> tuple[Tensor, Tensor]:
+def split_latent(
+    weight: Tensor, pattern: Tensor, *, per_channel: bool, form: SplitForm = "binarybert"
+) -> tuple[Tensor, Tensor]:
     """Return two latent matrices with ``w1 + w2 = weight`` and ``sign(w1) + sign(w2) = 2 pattern``.
 
     Args:
         weight: latent ternary weight [out, in].
         pattern: its {-1, 0, +1}, same shape.
         per_channel: whether a and b belong to a row or to the whole matrix.
-
-    Where ``pattern`` is 0 the first half is positive and the second negative.
+        form: see ``SplitForm``.
 
     Raises:
         InputError: weights are not finite, or too small for the signs to survive the split.
     """
-    a, b = split_terms(weight, pattern, per_channel=per_channel)
+    a, b = split_terms(weight, pattern, per_channel=per_channel, form=form)
     w = weight.detach().to(torch.float64)
+    shift = b.expand_as(w)
+    if form == "signed":
+        shift = torch.where(w >= 0, shift, -shift)
+        pair = (w + shift, -shift)
+    else:
+        positive = w > 0
+        pair = (torch.where(positive, w + shift, shift), torch.where(positive, -shift, w - shift))
     kept = pattern != 0
-    first = torch.where(kept, a * w, torch.where(w > 0, w + b, b.expand_as(w))).to(weight.dtype)
-    second = torch.where(kept, (1 - a) * w, torch.where(w > 0, -b, w - b)).to(weight.dtype)
+    first = torch.where(kept, a * w, pair[0]).to(weight.dtype)
+    second = torch.where(kept, (1 - a) * w, pair[1]).to(weight.dtype)
     if not torch.equal(_binary(first) + _binary(second), (2 * pattern).to(torch.int64)):
         raise InputError("a ternary weight is not finite or too small to be split; train it again")
     return first, second

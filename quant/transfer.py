@@ -11,11 +11,13 @@ from batflow.errors import InputError
 
 from .brevitas_bridge import elastic_of, weight_of, weight_quant_of
 from .classifier import BmtClassifier
-from .config import LINEARS, SITES, TWO_PART_KINDS, BmtConfig
+from .config import LINEARS, SITES, TWO_PART_KINDS, BmtConfig, SplitForm
 from .encoder import QuantLayer
 
 
-def split_student(ternary: BmtClassifier, kind: str = "wtws") -> BmtClassifier:
+def split_student(
+    ternary: BmtClassifier, kind: str = "wtws", form: SplitForm = "binarybert"
+) -> BmtClassifier:
     """Return ``ternary`` with every weight as the exact sum of two binary matrices.
 
     Its outputs in training mode equal those of ``ternary`` bit for bit: halving a coefficient is
@@ -24,6 +26,7 @@ def split_student(ternary: BmtClassifier, kind: str = "wtws") -> BmtClassifier:
     Args:
         ternary: a student of weight kind ``ternary``.
         kind: ``wtws`` (one trained coefficient for each half) or ``tws`` (one for both).
+        form: see ``SplitForm``.
 
     Raises:
         InputError: another weight kind, or weights that cannot be split.
@@ -31,14 +34,16 @@ def split_student(ternary: BmtClassifier, kind: str = "wtws") -> BmtClassifier:
     if kind not in TWO_PART_KINDS:
         raise InputError(f"a split gives weights of kind tws or wtws, not {kind!r}")
     config = BmtConfig.create(**(ternary.config.model_dump() | {"weight": kind}))
-    return continue_student(ternary, config)
+    return continue_student(ternary, config, form)
 
 
 @torch.no_grad()
-def continue_student(source: BmtClassifier, config: BmtConfig) -> BmtClassifier:
+def continue_student(
+    source: BmtClassifier, config: BmtConfig, form: SplitForm = "binarybert"
+) -> BmtClassifier:
     """Return a student of ``config`` that starts from the parameters of ``source``.
 
-    The weight kind stays, or goes from ternary to a split. Quantizers of sites whose bits change
+    The weight kind stays, or goes from ternary to a split of ``form``. Quantizers of sites whose bits change
     (:func:`changed_sites`) are at their defaults: calibrate them.
 
     Raises:
@@ -48,7 +53,7 @@ def continue_student(source: BmtClassifier, config: BmtConfig) -> BmtClassifier:
     student = BmtClassifier(config, source.embeddings)
     for own, given in zip(student.encoder.quant_layers(), source.encoder.quant_layers(), strict=True):
         for name in LINEARS:
-            _copy_linear(own.linear[name], given.linear[name])
+            _copy_linear(own.linear[name], given.linear[name], form)
         _copy_sites(own, given, set(SITES) - set(changed_sites(source.config, config)))
         own.ln1.load_state_dict(given.ln1.state_dict())
         own.ln2.load_state_dict(given.ln2.state_dict())
@@ -80,13 +85,13 @@ def _check_continuation(before: BmtConfig, after: BmtConfig) -> None:
         )
 
 
-def _copy_linear(own: Any, given: Any) -> None:
+def _copy_linear(own: Any, given: Any, form: SplitForm) -> None:
     target, source = weight_quant_of(own), weight_quant_of(given)
     weight = weight_of(own)
     weight.copy_(weight_of(given))
     cast(torch.Tensor, own.bias).copy_(given.bias)
     if target.kind != source.kind:
-        target.start_split(weight, source.patterns(weight)[0], source.coefficient)
+        target.start_split(weight, source.patterns(weight)[0], source.coefficient, form)
         return
     target.coefficient.copy_(source.coefficient)
     if target.kind in TWO_PART_KINDS:

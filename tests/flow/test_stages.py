@@ -29,7 +29,7 @@ SHORT: dict[str, Any] = {
     "name": "short",
     "stages": [
         {"name": "ternary", "weight": "ternary", "bits": 4, "epochs": 2, "rate": 1e-3},
-        {"name": "split", "bits": 4, "epochs": 1, "init": "previous", "split": True},
+        {"name": "split", "bits": 4, "epochs": 1, "init": "previous", "split": "binarybert"},
         {"name": "a2", "bits": 2, "epochs": 2, "init": "previous", "target": "previous"},
     ],
 }

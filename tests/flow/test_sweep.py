@@ -27,7 +27,7 @@ SHORT = {
     "name": "short",
     "stages": [
         {"name": "ternary", "weight": "ternary", "epochs": 1},
-        {"name": "split", "epochs": 1, "init": "previous", "split": True},
+        {"name": "split", "epochs": 1, "init": "previous", "split": "binarybert"},
     ],
 }
 

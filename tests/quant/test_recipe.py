@@ -27,7 +27,7 @@ def test_direct_is_one_stage_with_the_runs_own_settings(weight: WeightKind) -> N
     (stage,) = DIRECT.plan(weight, {"q": 3}, 5, 1e-3, patience=2)
     assert (stage.weight, stage.epochs, stage.rate, stage.patience) == (weight, 5, 1e-3, 2)
     assert stage.bits == dict.fromkeys(SITES, 4) | {"q": 3}
-    assert (stage.init, stage.target, stage.split, stage.hidden_weight) == ("teacher", "teacher", False, 1.0)
+    assert (stage.init, stage.target, stage.split, stage.hidden_weight) == ("teacher", "teacher", None, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ STAGES: dict[str, tuple[list[dict[str, Any]], str]] = {
     "first from previous": ([{"name": "a", "init": "previous"}], "no previous stage"),
     "first distils previous": ([{"name": "a", "target": "previous"}], "no previous stage"),
     "split of binary": (
-        [{"name": "a", "weight": "binary"}, {"name": "b", "init": "previous", "split": True}],
+        [{"name": "a", "weight": "binary"}, {"name": "b", "init": "previous", "split": "binarybert"}],
         "a split leads from ternary",
     ),
     "split of the teacher": (
-        [{"name": "a", "weight": "ternary"}, {"name": "b", "split": True}],
+        [{"name": "a", "weight": "ternary"}, {"name": "b", "split": "binarybert"}],
         "init: prev",
     ),
     "kinds without split": (

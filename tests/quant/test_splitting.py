@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from batflow.errors import InputError
+from batflow.quant.config import SplitForm
 from batflow.quant.quantizers import WeightQuant, binary_pattern, ternary_pattern
 from batflow.quant.splitting import MIN_SHIFT, split_latent, split_terms
+
+FORMS: tuple[SplitForm, ...] = ("binarybert", "signed")
 
 
 def rows(seed: int) -> Tensor:
@@ -24,18 +27,22 @@ def rows(seed: int) -> Tensor:
     return weight
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("seed", range(5))
-def test_halves_sum_to_the_weight_and_their_signs_to_the_ternary(seed: int, per_channel: bool) -> None:
+def test_halves_sum_to_the_weight_and_their_signs_to_the_ternary(
+    seed: int, per_channel: bool, form: SplitForm
+) -> None:
     weight = rows(seed)
     pattern = ternary_pattern(weight, per_channel=per_channel)
-    first, second = split_latent(weight, pattern, per_channel=per_channel)
+    first, second = split_latent(weight, pattern, per_channel=per_channel, form=form)
     assert float((first + second - weight).abs().max()) < 1e-15
     assert torch.equal(binary_pattern(first) + binary_pattern(second), 2 * pattern)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_binaryberts_own_scales_come_out_as_half_of_alpha(per_channel: bool) -> None:
+def test_binaryberts_own_scales_come_out_as_half_of_alpha(per_channel: bool, form: SplitForm) -> None:
     """mean|w1| = mean|w2| = alpha/2: the identity bin(w1) + bin(w2) = ter(w) with run-time scales."""
     torch.manual_seed(9)
     weight = torch.randn(6, 50, dtype=torch.float64)
@@ -43,7 +50,7 @@ def test_binaryberts_own_scales_come_out_as_half_of_alpha(per_channel: bool) -> 
     kept = pattern.abs()
     axes = (1,) if per_channel else (0, 1)
     alpha = ((weight.abs() * kept).sum(axes) / kept.sum(axes)).reshape(-1, 1)
-    first, second = split_latent(weight, pattern, per_channel=per_channel)
+    first, second = split_latent(weight, pattern, per_channel=per_channel, form=form)
     scales = [half.abs().mean(axes).reshape(-1, 1) for half in (first, second)]
     for scale in scales:
         assert torch.allclose(scale, alpha / 2, rtol=1e-14, atol=0)
@@ -62,6 +69,21 @@ def test_terms_by_hand() -> None:
     first, second = split_latent(weight, pattern, per_channel=True)
     assert first.tolist()[0][2:] == [2.0, 1.0, 2.0] and second.tolist()[0][2:] == [-1.0, -2.0, -1.0]
     assert first[0, :2].tolist() == pytest.approx([20 / 12, -10 / 12])
+
+
+def test_the_signed_form_keeps_each_weights_own_sign_in_the_first_half() -> None:
+    """Then unequal coefficients give four levels in the order of the weights; BinaryBERT's do not."""
+    weight = torch.tensor([[4.0, -2.0, 1.0, -1.0, 1.0]])
+    pattern = ternary_pattern(weight, per_channel=True)
+    a, b = split_terms(weight, pattern, per_channel=True, form="signed")
+    assert float(b) == 1.0 and float(a) == pytest.approx((6 - 3) / 12, rel=1e-15)
+    first, second = split_latent(weight, pattern, per_channel=True, form="signed")
+    assert first.tolist() == [[1.0, -0.5, 2.0, -2.0, 2.0]] and second.tolist()[0][2:] == [-1.0, 1.0, -1.0]
+    values = {}
+    for form in FORMS:
+        one, two = split_latent(weight, pattern, per_channel=True, form=form)
+        values[form] = (2 * binary_pattern(one) + binary_pattern(two)).tolist()
+    assert values == {"signed": [[3, -3, 1, -1, 1]], "binarybert": [[3, -3, 1, 1, 1]]}
 
 
 def test_a_share_outside_0_and_1_is_kept_inside() -> None:

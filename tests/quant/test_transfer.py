@@ -14,7 +14,7 @@ from batflow.errors import InputError
 from batflow.quant.brevitas_bridge import elastic_of, weight_quant_of
 from batflow.quant.checkpoint import load_student, save_student
 from batflow.quant.classifier import BmtClassifier
-from batflow.quant.config import BmtConfig
+from batflow.quant.config import BmtConfig, SplitForm
 from batflow.quant.constants import build_constants
 from batflow.quant.training import predict
 from batflow.quant.transfer import changed_sites, continue_student, split_student
@@ -29,10 +29,12 @@ def integer_logits(model: BmtClassifier) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["tws", "wtws"])
 @pytest.mark.parametrize("scale", ["channel", "tensor"])
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_a_split_student_is_its_ternary_one(kind: str, scale: str, bits: int) -> None:
+@pytest.mark.parametrize(
+    ("bits", "form"), [(1, "signed"), (2, "binarybert"), (4, "signed"), (8, "binarybert")]
+)
+def test_a_split_student_is_its_ternary_one(kind: str, scale: str, bits: int, form: SplitForm) -> None:
     ternary = tiny_student(bits, weight="ternary", bits=bits, weight_scale=scale)
-    split = split_student(ternary, kind)
+    split = split_student(ternary, kind, form)
     assert split.config.weight == kind and split.config.bits == ternary.config.bits
     sentences = tiny_split(200, seed=5)
     assert torch.equal(predict(split, sentences), predict(ternary, sentences))
