@@ -102,6 +102,17 @@ def test_every_row_length_up_to_the_first_words_and_the_longest(name: str) -> No
     assert _run(name, jobs) == unit(name).cycles(jobs)
 
 
+@NAMES
+def test_short_rows_of_many_jobs_do_not_mix(name: str) -> None:
+    """Rows of a beat or four, one right behind the other, whose jobs differ in everything."""
+    rng = np.random.default_rng(9)
+    jobs = []
+    for number in range(40):
+        r = rng.integers(-9, 10, (int(rng.integers(1, 30)), int(rng.integers(2, 5))))
+        jobs.append(_job(rng, r, (1, 500, MOST_EPSILON)[number % 3]))
+    assert _run(name, jobs) == unit(name).cycles(jobs)
+
+
 def test_every_exponent_of_the_root() -> None:
     """V over its whole range, 1 to 2^54, with every value of g, and V at both sides of each change."""
     rng = np.random.default_rng(3)
