@@ -65,8 +65,9 @@ class RunConfig(BaseModel):
     def _check_sources(self) -> Self:
         if self.glue_dir is not None and self.tsv is not None:
             raise ValueError("give glue_dir or tsv, not both")
-        if self.recipe is not None:
-            self.stages()
+        attention = self.recipe is not None and any(stage.attention_weight for stage in self.stages())
+        if attention and self.keep_teacher_outputs:
+            raise ValueError("kept teacher outputs hold no attention scores; set keep_teacher_outputs=false")
         return self
 
     @field_validator("recipe", mode="before")

@@ -102,7 +102,7 @@ def _fit_stage(
         run,
         "student" if config.recipe is None else f"student.{stage.name}",
         student,
-        distillation_loss(target, stage.hidden_weight, kept),
+        distillation_loss(target, stage.hidden_weight, kept, stage.attention_weight),
         train_settings(config, stage.epochs, stage.rate, patience=stage.patience),
         list(data),
         decisive,

@@ -15,7 +15,10 @@ from .softmax import float_softmax
 
 
 class QuantLayer(nn.Module):
-    """One encoder layer. ``site`` holds the eight quantizers, ``linear`` the six products."""
+    """One encoder layer. ``site`` holds the eight quantizers, ``linear`` the six products.
+
+    Attention scores [B, H, L, L] are appended to ``recorded`` while that is a list.
+    """
 
     def __init__(self, config: BmtConfig) -> None:
         super().__init__()
@@ -26,6 +29,7 @@ class QuantLayer(nn.Module):
         self.ln2 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
         self.peak: dict[str, float] = {}
         self.observing = False
+        self.recorded: list[Tensor] | None = None
 
     def _heads(self, x: Tensor) -> Tensor:
         batch, length, _ = x.shape
@@ -36,6 +40,8 @@ class QuantLayer(nn.Module):
         a = self.site["attn_in"](h)
         q, k, v = (self._heads(self.site[n](self.linear[n](a))) for n in ("q", "k", "v"))
         scores = q @ k.transpose(-1, -2) * (1.0 / math.sqrt(self.config.head_size))
+        if self.recorded is not None:
+            self.recorded.append(scores)
         probs = self.site["probs"](float_softmax(scores, mask))
         context = (probs @ v).transpose(1, 2).reshape(h.shape)
         out: Tensor = self.linear["o"](self.site["ctx"](context))

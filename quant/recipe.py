@@ -40,6 +40,7 @@ class Stage(BaseModel):
     target: Origin = "teacher"
     split: SplitForm | None = None
     hidden_weight: float = Field(default=1.0, ge=0, le=1000)
+    attention_weight: float = Field(default=0.0, ge=0, le=1000)
     patience: int | None = Field(default=None, ge=1)
 
 
@@ -56,6 +57,7 @@ class PlannedStage:
     target: Origin
     split: SplitForm | None
     hidden_weight: float
+    attention_weight: float
     patience: int | None
 
 
@@ -107,6 +109,7 @@ class Recipe(BaseModel):
                     stage.target,
                     stage.split,
                     stage.hidden_weight,
+                    stage.attention_weight,
                     stage.patience or patience,
                 )
             )

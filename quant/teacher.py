@@ -18,7 +18,7 @@ from .softmax import float_softmax
 
 
 class TeacherLayer(nn.Module):
-    """One encoder layer in full precision, post-LN as in BERT."""
+    """One encoder layer in full precision, post-LN as in BERT; ``recorded`` as in QuantLayer."""
 
     def __init__(self, config: BmtConfig) -> None:
         super().__init__()
@@ -26,6 +26,7 @@ class TeacherLayer(nn.Module):
         self.linear = nn.ModuleDict({n: nn.Linear(*config.linear_shape(n)) for n in LINEARS})
         self.ln1 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
         self.ln2 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
+        self.recorded: list[Tensor] | None = None
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
@@ -33,7 +34,10 @@ class TeacherLayer(nn.Module):
     def forward(self, h: Tensor, mask: Tensor) -> Tensor:
         """Map [B, L, d] to [B, L, d]; ``mask`` [B, L] is true on tokens."""
         q, k, v = (self._heads(self.linear[n](h)) for n in ("q", "k", "v"))
-        probs = float_softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), mask)
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        if self.recorded is not None:
+            self.recorded.append(scores)
+        probs = float_softmax(scores, mask)
         context = (probs @ v).transpose(1, 2).reshape(h.shape)
         h = self.ln1(h + self.linear["o"](context))
         middle = nn.functional.gelu(self.linear["ffn1"](h))

@@ -33,6 +33,7 @@ SHORT: dict[str, Any] = {
         {"name": "a2", "bits": 2, "epochs": 2, "init": "previous", "target": "previous"},
     ],
 }
+ATTENTION = {"name": "a", "stages": [{"name": "s", "attention_weight": 1.0}]}
 
 
 def train(folder: Path, name: str, config: RunConfig) -> RunFolder:
@@ -150,6 +151,10 @@ def test_settings_of_later_versions_leave_old_hashes_alone() -> None:
         ({"recipe": "nothing"}, "does not exist"),
         ({"recipe": {"name": "x"}}, "stages"),
         ({"patience": 0}, "patience"),
+        (
+            {"keep_teacher_outputs": True, "recipe": ATTENTION},
+            "no attention scores",
+        ),
         ({"accumulate": 0}, "accumulate"),
     ],
 )

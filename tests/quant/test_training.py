@@ -17,7 +17,13 @@ from batflow.quant.brevitas_bridge import elastic_of
 from batflow.quant.calibration import calibrate_quantizers
 from batflow.quant.classifier import BmtClassifier
 from batflow.quant.dataset import Example
-from batflow.quant.distillation import distillation_loss, hidden_loss, label_loss
+from batflow.quant.distillation import (
+    attention_loss,
+    distillation_loss,
+    hidden_loss,
+    label_loss,
+    recorded_scores,
+)
 from batflow.quant.teacher import TeacherClassifier, load_teacher, save_teacher
 from batflow.quant.teacher_outputs import TeacherOutputs
 from batflow.quant.tokens import WordPiece
@@ -108,6 +114,32 @@ def test_padding_is_no_part_of_the_hidden_loss() -> None:
     value = hidden_loss([one], [two], mask)
     one[0, 2:] = 1e6
     assert torch.equal(hidden_loss([one], [two], mask), value)
+
+
+def test_attention_scores_by_hand() -> None:
+    one, two = torch.zeros(1, 2, 3, 3), torch.full((1, 2, 3, 3), 2.0)
+    mask = torch.tensor([[True, True, False]])
+    two[..., 2] = two[..., 2, :] = 1e6  # padding is no part of it
+    assert float(attention_loss([one, one], [two, one], mask)) == 2.0
+
+
+def test_attention_distillation_adds_its_error_and_leaves_no_scores() -> None:
+    source, model, split = teacher(), student(), tiny_split(96)
+    batch = split.take(torch.arange(96))
+    plain, full = distillation_loss(source), distillation_loss(source, attention_weight=0.5)
+    with recorded_scores(model) as own, recorded_scores(source) as target, torch.no_grad():
+        without = plain(model, batch)
+    assert [s.shape for s in own] == [(96, 2, MAX_LEN, MAX_LEN)] * 2
+    wanted = without + 0.5 * attention_loss(own, target, batch.mask)
+    assert torch.allclose(full(model, batch), wanted) and float(wanted) > float(without)
+    assert all(layer.recorded is None for layer in model.encoder.quant_layers())
+    before = float(attention_loss(own, target, batch.mask))
+    Trainer(model, full, TrainSettings(epochs=8, learning_rate=5e-3, batch_size=8)).run(split, split)
+    with recorded_scores(model) as own, torch.no_grad():
+        plain(model, batch)
+    assert float(attention_loss(own, target, batch.mask)) < before
+    with pytest.raises(InputError, match="no attention scores"):
+        distillation_loss(source, kept=TeacherOutputs(source, split), attention_weight=1.0)
 
 
 class Interrupting:
