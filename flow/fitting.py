@@ -95,7 +95,9 @@ def fit(
     content = {**settings.decisive(), "threads": 0, **run.config.part(MODEL_SETTINGS), **(decisive or {})}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     state = run.artefact(f"{name}-{digest}.state")
-    history: list[Any] = Trainer(model, loss, settings, state_path=state).run(data[0], data[1])
+    _, dot, stage = name.partition(".")
+    label = f"{stage}: " if dot else ""
+    history: list[Any] = Trainer(model, loss, settings, state_path=state, label=label).run(data[0], data[1])
     return history
 
 

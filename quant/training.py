@@ -124,6 +124,7 @@ class Trainer:
         settings: how to train.
         state_path: file written after every epoch and read at the start; None keeps no state.
         metrics_path: JSON of one record per epoch; None writes none.
+        label: what stands before the lines of progress, such as "split-a4: ".
     """
 
     def __init__(
@@ -134,13 +135,14 @@ class Trainer:
         *,
         state_path: Path | None = None,
         metrics_path: Path | None = None,
+        label: str = "",
     ) -> None:
         for name in ("epochs", "batch_size", "threads", "accumulate", "patience"):
             value = getattr(settings, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
         self.model, self.loss, self.settings = model, loss, settings
-        self.state_path, self.metrics_path = state_path, metrics_path
+        self.state_path, self.metrics_path, self.label = state_path, metrics_path, label
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -184,19 +186,20 @@ class Trainer:
         size = self.settings.accumulate
         groups = [batches[start : start + size] for start in range(0, len(batches), size)]
         groups = groups[: total - self.step]
-        task = progress.add_task(f"epoch {epoch + 1}/{self.settings.epochs}", total=len(groups))
-        losses = []
+        task = progress.add_task(self._text(epoch, []), total=len(groups))
+        losses: list[float] = []
         self.model.train()
         for group in groups:
             losses.append(self._one_step([train.take(rows) for rows in group], total))
             if not np.isfinite(losses[-1]):
                 raise InputError("the loss is not finite; lower the learning rate")
-            progress.update(task, advance=1, description=self._label(epoch, losses))
+            progress.update(task, advance=1, description=self._text(epoch, losses))
         progress.remove_task(task)
         return float(np.mean(losses))
 
-    def _label(self, epoch: int, losses: Sequence[float]) -> str:
-        return f"epoch {epoch + 1}/{self.settings.epochs} loss {np.mean(losses[-20:]):.3f}"
+    def _text(self, epoch: int, losses: Sequence[float]) -> str:
+        recent = f" loss {np.mean(losses[-20:]):.3f}" if losses else ""
+        return f"{self.label}epoch {epoch + 1}/{self.settings.epochs}{recent}"
 
     def _stopped(self) -> bool:
         """Whether ``patience`` epochs have passed since the last one as good as the best."""
@@ -234,7 +237,7 @@ class Trainer:
                     self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
                 self._save_state()
                 progress.console.print(
-                    f"epoch {epoch + 1}: loss {loss:.4f}, dev {dev_score:.2f},"
+                    f"{self.label}epoch {epoch + 1}: loss {loss:.4f}, dev {dev_score:.2f},"
                     f" {self.history[-1]['seconds']:.0f} s"
                 )
         restore(self.model, self.best)
