@@ -20,7 +20,7 @@ from batflow.errors import InputError
 from batflow.files import atomic_path
 from batflow.quant.recipe import read_yaml
 
-from .pipeline import run_steps
+from .pipeline import is_current, run_steps
 from .run_folder import RunFolder, start_run
 from .settings import RunConfig
 from .steps import STEPS
@@ -111,7 +111,7 @@ def run_sweep(sweep: Sweep, runs: Path, console: Console) -> Path:
     The table is written anew after each cell. Errors come from the steps.
     """
     folder = Path(runs) / sweep.name
-    donors: dict[str, RunFolder] = {}
+    donors = _known_teachers(sweep, folder)
     cells: list[Cell] = []
     places = list(sweep.places())
     for number, place in enumerate(places, 1):
@@ -127,6 +127,17 @@ def run_sweep(sweep: Sweep, runs: Path, console: Console) -> Path:
     return folder
 
 
+def _known_teachers(sweep: Sweep, folder: Path) -> dict[str, RunFolder]:
+    """Return the runs of an earlier start that have a teacher, by its settings."""
+    donors: dict[str, RunFolder] = {}
+    for place in sweep.places():
+        if (folder / place.run_name / "run.json").is_file():
+            run = start_run(folder, place.run_name, place.config(sweep))
+            if all(is_current(step, run) for step in STEPS if step.name in SHARED):
+                donors.setdefault(_teacher_key(run.config), run)
+    return donors
+
+
 def _teacher_key(config: RunConfig) -> str:
     fields = [field for step in STEPS if step.name in SHARED for field in step.settings]
     return json.dumps(config.part(tuple(fields)), sort_keys=True)
@@ -135,7 +146,7 @@ def _teacher_key(config: RunConfig) -> str:
 def _lend(donor: RunFolder, run: RunFolder) -> None:
     """Copy data and teacher into a run that has none; the pipeline then finds them up to date."""
     for step in STEPS:
-        if step.name not in SHARED or run.done.get(step.name) == donor.done[step.name]:
+        if step.name not in SHARED or is_current(step, run):
             continue
         for name in step.writes:
             with atomic_path(run.artefact(name)) as temporary:

@@ -101,6 +101,27 @@ def test_a_second_sweep_trains_nothing(
     assert read_json(folder / "sweep.json") == table
 
 
+def test_a_method_put_first_takes_the_teacher_that_is_there(
+    table: dict[str, Any], source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = yaml.safe_load(source.read_text())
+    values |= {"methods": {"new": {"weight": "tws"}, **values["methods"]}, "seeds": [1], "bits": [4]}
+    path = source.with_name("more.yaml")
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    epoch, seen = Trainer._epoch, [0]
+
+    def count(self: Trainer, *arguments: Any) -> float:
+        seen[0] += 1
+        return epoch(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_epoch", count)
+    folder = run_sweep(Sweep.from_yaml(path), source.parent / "runs", CONSOLE)
+    assert seen[0] == 1, "the new method's student alone is trained"
+    more = read_json(folder / "sweep.json")
+    assert [row["method"] for row in more["rows"]] == ["new", "direct", "wtws"]
+    assert more["rows"][0]["teacher"]["values"] == table["rows"][0]["teacher"]["values"][:1]
+
+
 def test_an_interrupted_sweep_keeps_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     epoch, seen = Trainer._epoch, [0]
 
