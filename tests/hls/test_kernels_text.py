@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,8 @@ def test_sources_are_formatted_and_documented(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("// SPDX-License-Identifier: Apache-2.0\n//") or path.name == "csim_abi.cpp"
     assert len(text.splitlines()) <= 330
-    tool = shutil.which("clang-format")
+    # The venv's own first: other versions lay code out differently.
+    tool = shutil.which("clang-format", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if tool is None:
         pytest.skip("clang-format is absent: pip install 'batflow[dev]'")
     formatted = subprocess.run([tool, str(path)], capture_output=True, text=True, check=True).stdout
