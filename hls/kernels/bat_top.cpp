@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bat_top: the IP's top function for Vitis HLS. Ports and register offsets are those of
-// hls/registers/table.py.
+// hls/registers/table.py. Not run here: synthesis, so no pragma of these kernels has met Vitis HLS; the
+// function itself runs in a test under g++.
 //
 // ap_ctrl_hs through s_axilite gives CTRL, GIE, IER and ISR at 0x00..0x0C. BUSY (a start during a run),
 // BUS_ERROR, DEADLOCK and SOFT_RESET belong to the shell around the IP: a Vitis kernel neither sees a second

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real board through pynq. Written from pynq's interface; it was not run on hardware."""
+"""A real board through pynq. Not run here: no board was at hand; written from pynq's interface."""
 
 from __future__ import annotations
 
