@@ -10,6 +10,8 @@ from typing import Any
 def classify_text(bundle: Path, text: str, second: str | None = None) -> dict[str, Any]:
     """Return label, integer logits, cycles and where they come from.
 
+    ``values`` are the logits as real numbers: exact, since their step is a power of two.
+
     Raises:
         UserError: a bad sentence, bundle, or engine.
     """
@@ -18,7 +20,9 @@ def classify_text(bundle: Path, text: str, second: str | None = None) -> dict[st
     with Accelerator(bundle) as accelerator:
         result = accelerator.infer(text, second)
         kind = accelerator.bundle.manifest.kind
-    return {"text": text, "engine": kind, **result.to_json()}
+        step = 2.0**-accelerator.bundle.program.logit_frac_bits
+    values = [int(logit) * step for logit in result.logits]
+    return {"text": text, "engine": kind, "values": values, **result.to_json()}
 
 
 def answer_text(answer: dict[str, Any]) -> str:
@@ -28,6 +32,7 @@ def answer_text(answer: dict[str, Any]) -> str:
     lines = [
         f"[bold]{answer['label']}[/]",
         f"integer logits  {' '.join(str(value) for value in answer['logits'])}",
+        f"as real values  {' '.join(f'{value:.3f}' for value in answer['values'])}",
         f"tokens          {answer['tokens']}, of them unknown {answer['unknown']}",
         f"cycles          {latency['cycles']:,} = {latency['engine_us']:,.0f} us"
         f" {clock} {latency['clock_mhz']:g} MHz (source: {latency['cycles_source']})",
