@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the generated C++ headers: ``python -m batflow.hls.generate [--check]``.
+"""Write the generated C++ headers and register table: ``python -m batflow.hls.generate [--check]``.
 
 Tables come from integer formulas alone, so no float library can change a digit of them.
 """
@@ -15,9 +15,12 @@ from pathlib import Path
 from batflow.files import write_bytes
 
 from .image import c_header
+from .registers.forms import markdown_table
 from .registers.table import ERRORS, REGISTERS, VERSION
 
 KERNELS = Path(__file__).parent / "kernels"
+DOCS = Path(__file__).parents[1] / "docs"
+"""Of a checkout; an installed package has no docs to write."""
 
 
 def exp2_entry(f: int) -> int:
@@ -87,34 +90,40 @@ def registers_header() -> str:
     return _guard("registers", "hls/registers/table.py", body)
 
 
-GENERATED: dict[str, Callable[[], str]] = {
-    "image_layout.hpp": c_header,
-    "registers.hpp": registers_header,
-    "tables.hpp": tables_header,
+def registers_page() -> str:
+    """Return ``docs/registers.md``."""
+    return (
+        "# Registers of the accelerator\n\n"
+        "Generated from `hls/registers/table.py` by `python -m batflow.hls.generate`; do not edit.\n"
+        "AXI4-Lite, 32 bits; a register of 64 bits has its low word first.\n\n" + markdown_table()
+    )
+
+
+GENERATED: dict[Path, Callable[[], str]] = {
+    KERNELS / "image_layout.hpp": c_header,
+    KERNELS / "registers.hpp": registers_header,
+    KERNELS / "tables.hpp": tables_header,
+    DOCS / "registers.md": registers_page,
 }
-"""File name in hls/kernels -> function that makes its text."""
+"""File -> function that makes its text."""
 
 
 def stale() -> list[str]:
-    """Names of generated headers whose file differs from its source."""
-    return [
-        name
-        for name, make in GENERATED.items()
-        if not (KERNELS / name).is_file() or (KERNELS / name).read_text() != make()
-    ]
+    """Names of generated files that differ from their source."""
+    return [p.name for p, make in GENERATED.items() if not p.is_file() or p.read_text() != make()]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the headers, or with ``--check`` report stale ones. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="write the generated headers of hls/kernels")
+    """Write the files, or with ``--check`` report stale ones. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="write the generated headers and the register table")
     parser.add_argument("--check", action="store_true", help="change nothing; 1 when stale")
     if parser.parse_args(arguments).check:
         old = stale()
         if old:
             sys.stderr.write(f"stale: {', '.join(old)}; run python -m batflow.hls.generate\n")
         return 1 if old else 0
-    for name, make in GENERATED.items():
-        write_bytes(KERNELS / name, make().encode())
+    for path, make in GENERATED.items():
+        write_bytes(path, make().encode())
     return 0
 
 
