@@ -84,11 +84,13 @@ def fit(
     settings: Any,
     data: list[Any],
     decisive: dict[str, Any] | None = None,
+    dev_score: Any = None,
 ) -> list[Any]:
     """Train ``model``; a state file lets an interrupted step go on, if its settings are the same.
 
-    ``decisive`` holds what the result depends on beside the settings of training and model. The
-    state stays until :func:`drop_states`: later stages may be interrupted too.
+    ``decisive`` holds what the result depends on beside the settings of training and model, and
+    ``dev_score`` chooses the best epoch (see ``Trainer``). The state stays until
+    :func:`drop_states`: later stages may be interrupted too.
     """
     from batflow.quant.training import Trainer
 
@@ -97,7 +99,8 @@ def fit(
     state = run.artefact(f"{name}-{digest}.state")
     _, dot, stage = name.partition(".")
     label = f"{stage}: " if dot else ""
-    history: list[Any] = Trainer(model, loss, settings, state_path=state, label=label).run(data[0], data[1])
+    trainer = Trainer(model, loss, settings, state_path=state, label=label, dev_score=dev_score)
+    history: list[Any] = trainer.run(data[0], data[1])
     return history
 
 
@@ -105,6 +108,22 @@ def drop_states(run: RunFolder, name: str) -> None:
     """Remove the training states of a step that has written its artefacts."""
     for path in run.path.glob(f"{name}*-*.state"):
         path.unlink()
+
+
+def deployed_score(student: Any, train: Any, split: Any) -> float:
+    """Return the integer score over ``split`` as it would be after this stage.
+
+    The residual stream is calibrated on ``train`` for it, as after the stage; the student's own
+    fraction bits stay.
+    """
+    from batflow.quant.calibration import calibrate_residual
+
+    kept = student.frac_bits
+    try:
+        calibrate_residual(student, train)
+        return integer_score(student, split)
+    finally:
+        student.frac_bits = kept
 
 
 def integer_score(student: Any, split: Any) -> float:

@@ -11,12 +11,12 @@ from typing_extensions import Self
 
 from batflow.errors import InputError
 from batflow.quant.config import WeightKind, WeightScale
-from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, load_recipe, read_recipe, read_yaml
+from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, Selection, load_recipe, read_recipe, read_yaml
 
 ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
 """Packed checkpoints that come with the package, by task; they fit the default settings."""
 
-LATER = ("weight_scale", "recipe", "accumulate", "patience", "keep_teacher_outputs")
+LATER = ("weight_scale", "recipe", "accumulate", "patience", "keep_teacher_outputs", "rounded", "select")
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
 
@@ -46,6 +46,8 @@ class RunConfig(BaseModel):
     accumulate: int = Field(default=1, ge=1, le=4096)
     patience: int | None = Field(default=None, ge=1)
     keep_teacher_outputs: bool = False
+    rounded: bool = False
+    select: Selection = "training"
     max_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, le=256)
@@ -84,7 +86,15 @@ class RunConfig(BaseModel):
             InputError: the recipe does not lead to the run's weight and bits.
         """
         recipe = self.recipe or DIRECT
-        return recipe.plan(self.weight, self.bits, self.student_epochs, self.student_rate, self.patience)
+        return recipe.plan(
+            self.weight,
+            self.bits,
+            self.student_epochs,
+            self.student_rate,
+            self.patience,
+            self.rounded,
+            self.select,
+        )
 
     @classmethod
     def create(cls, values: dict[str, Any], origin: str = "settings") -> RunConfig:

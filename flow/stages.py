@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .fitting import fit, integer_score, train_settings
+from .fitting import deployed_score, fit, integer_score, train_settings
 from .run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def train_stages(
         torch.manual_seed(run.config.seed)
         previous = student
         student = _start(stage, described, encoder, teacher, previous, data[0])
+        if stage.rounded:
+            _round(student, data[0])
         target = teacher if stage.target == "teacher" or previous is None else previous
         history = _fit_stage(run, plan[: index + 1], student, target, data)
         calibrate_residual(student, data[0])
@@ -82,6 +84,15 @@ def _start(
     return student
 
 
+def _round(student: BmtClassifier, train: Split) -> None:
+    """Let the student train on the values of its deploy mode, with fraction bits that stay."""
+    from batflow.quant.calibration import STAGE_HEADROOM, calibrate_residual
+    from batflow.quant.rounding import Rounding
+
+    calibrate_residual(student, train, headroom=STAGE_HEADROOM)
+    student.rounding = Rounding(student)
+
+
 def _fit_stage(
     run: RunFolder,
     plan: Sequence[PlannedStage],
@@ -96,8 +107,8 @@ def _fit_stage(
     config, stage = run.config, plan[-1]
     kept = TeacherOutputs(target, data[0], run.path) if config.keep_teacher_outputs else None
     decisive: dict[str, Any] = {"kept": True} if kept else {}
-    if config.recipe is not None:
-        decisive["stages"] = [asdict(one) for one in plan]
+    if config.recipe is not None or stage.rounded or stage.select != "training":
+        decisive["stages"] = [one.decisive() for one in plan]
     return fit(
         run,
         "student" if config.recipe is None else f"student.{stage.name}",
@@ -106,6 +117,7 @@ def _fit_stage(
         train_settings(config, stage.epochs, stage.rate, patience=stage.patience),
         list(data),
         decisive,
+        partial(deployed_score, student, data[0]) if stage.select == "integer" else None,
     )
 
 
@@ -114,7 +126,7 @@ def _record(stage: PlannedStage, student: BmtClassifier, history: list[Any], tes
     from batflow.quant.training import predict, score
 
     return {
-        **asdict(stage),
+        **stage.decisive(),
         "bits_per_weight": BITS_PER_WEIGHT[stage.weight],
         "dev": max(record["dev"] for record in history),
         "test": score(predict(student, test), test.targets),

@@ -23,6 +23,8 @@ STUDENT = (
     "student_rate",
     "patience",
     "keep_teacher_outputs",
+    "rounded",
+    "select",
 )
 RESULTS = ("teacher.json", "train.json", "csim.json", "cosim.json", "verify.json")
 

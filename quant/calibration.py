@@ -15,6 +15,9 @@ from .dyadic import fraction_bits
 from .training import predict
 
 CALIBRATION_SENTENCES = 256
+HEADROOM = 1.5
+STAGE_HEADROOM = 2.0
+"""Times the largest value before a stage that trains on rounded values: what it may grow to."""
 
 
 def _set_calibrating(model: BmtClassifier, sites: Collection[str]) -> None:
@@ -41,11 +44,13 @@ def calibrate_quantizers(model: BmtClassifier, split: Split, sites: Collection[s
 
 
 @torch.no_grad()
-def calibrate_residual(model: BmtClassifier, split: Split, sentences: int = 1024) -> list[int]:
+def calibrate_residual(
+    model: BmtClassifier, split: Split, sentences: int = 1024, headroom: float = HEADROOM
+) -> list[int]:
     """Choose the fraction bits of the residual stream and store them in ``model.frac_bits``.
 
     Each entry covers a normalized tensor and the sum that is later added to it: ``embed`` with
-    layer 0's attention sum, and so on, with headroom of one half above the largest seen.
+    layer 0's attention sum, and so on, with ``headroom`` times the largest seen.
 
     Raises:
         InputError: a value does not fit 16 bits at all.
@@ -61,5 +66,5 @@ def calibrate_residual(model: BmtClassifier, split: Split, sentences: int = 1024
         peaks.append(max(layer.peak["attn_out"], layer.peak["ffn_sum"]))
         later = 0.0 if following is None else following.peak["attn_sum"]
         peaks.append(max(layer.peak["ffn_out"], later))
-    model.frac_bits = [fraction_bits(peak) for peak in peaks]
+    model.frac_bits = [fraction_bits(peak, headroom) for peak in peaks]
     return model.frac_bits

@@ -18,6 +18,7 @@ from .config import LINEARS, BmtConfig
 from .dyadic import fraction_bits, round_half_up
 from .encoder import BmtEncoder
 from .pretrained import PretrainedEncoder
+from .rounding import Rounding
 
 if TYPE_CHECKING:
     from .deploy import IntegerModel
@@ -83,19 +84,23 @@ class Head(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.02)
         nn.init.zeros_(self.linear.bias)
 
+    def pool(self, h: Tensor, mask: Tensor) -> Tensor:
+        """Return one row per sequence [B, d] from h [B, L, d]."""
+        if self.pooling == "cls":
+            return h[:, 0]
+        weights = mask.to(h.dtype) / mask.sum(1, keepdim=True)
+        return torch.bmm(weights[:, None], h)[:, 0]
+
     def forward(self, h: Tensor, mask: Tensor) -> Tensor:
         """Return logits [B, classes] from h [B, L, d]."""
-        if self.pooling == "cls":
-            pooled = h[:, 0]
-        else:
-            weights = mask.to(h.dtype) / mask.sum(1, keepdim=True)
-            pooled = torch.bmm(weights[:, None], h)[:, 0]
-        logits: Tensor = self.linear(pooled)
+        logits: Tensor = self.linear(self.pool(h, mask))
         return logits
 
 
 class BmtClassifier(nn.Module):
     """The student. ``frac_bits`` (embed, then two per layer) is set by calibration.
+
+    While ``rounding`` is set, the forward pass gives the values of deploy mode.
 
     Args:
         config: shape and number formats.
@@ -112,9 +117,12 @@ class BmtClassifier(nn.Module):
         self.encoder = BmtEncoder(config)
         self.head = Head(config)
         self.frac_bits: list[int] = []
+        self.rounding: Rounding | None = None
 
     def forward(self, ids: Tensor, types: Tensor, mask: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return (logits [B, classes], residual stream after each layer)."""
+        if self.rounding is not None:
+            return self.rounding.forward(self, ids, types, mask)
         states = self.encoder(self.embeddings(ids, types), mask)
         return self.head(states[-1], mask), states
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from batflow.errors import InputError
 
 from .brevitas_bridge import elastic_of, weight_of, weight_quant_of
-from .classifier import BmtClassifier
+from .classifier import BmtClassifier, Embeddings
 from .config import UNSIGNED_SITES, BmtConfig, bounds
 from .dyadic import (
     affine,
@@ -180,8 +180,23 @@ def norm_constants(norm: torch.nn.LayerNorm, frac_in: int, frac_out: int, where:
     return LayerNormConstants(torch.from_numpy(G), torch.from_numpy(B), shift, epsilon)
 
 
-def build_constants(model: BmtClassifier) -> ModelConstants:
+Tables = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
+
+
+def integer_tables(embeddings: Embeddings) -> Tables:
+    """Return the word, position and type tables in steps of 2^-frac_bits of ``embeddings``."""
+    scale = 2.0**embeddings.frac_bits
+    word, position, kind = (
+        round_half_up(_f64(t) * scale).astype(np.int16)
+        for t in (embeddings.word, embeddings.position, embeddings.kind)
+    )
+    return word, position, kind
+
+
+def build_constants(model: BmtClassifier, tables: Tables | None = None) -> ModelConstants:
     """Return all integers of a trained and calibrated classifier.
+
+    ``tables`` are its :func:`integer_tables`, for callers that build constants at every step.
 
     Raises:
         InputError: the residual stream is not calibrated, or a constant does not fit.
@@ -189,11 +204,8 @@ def build_constants(model: BmtClassifier) -> ModelConstants:
     config, f = model.config, model.frac_bits
     if len(f) != 2 * config.layers + 1:
         raise InputError("the model has no fraction bits; calibrate its residual stream first")
-    tables = model.embeddings
-    word, position, kind = (
-        round_half_up(_f64(t) * 2.0**tables.frac_bits).astype(np.int16)
-        for t in (tables.word, tables.position, tables.kind)
-    )
+    embeddings = model.embeddings
+    word, position, kind = integer_tables(embeddings) if tables is None else tables
     layers = [
         _LayerBuilder(layer, (f[2 * i], f[2 * i + 1], f[2 * i + 2]), f"L{i}").build()
         for i, layer in enumerate(model.encoder.quant_layers())
@@ -204,12 +216,12 @@ def build_constants(model: BmtClassifier) -> ModelConstants:
     return ModelConstants(
         config,
         list(f),
-        tables.frac_bits,
+        embeddings.frac_bits,
         f_logits,
         word,
         position,
         kind,
-        norm_constants(tables.norm, tables.frac_bits, f[0], "embed.ln"),
+        norm_constants(embeddings.norm, embeddings.frac_bits, f[0], "embed.ln"),
         layers,
         round_half_up(head * 2.0**f_head).astype(np.int16),
         round_half_up(_f64(model.head.linear.bias) * 2.0**f_logits),

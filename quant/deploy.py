@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The classifier in exact integers (docs/numerics.md), the origin of every other engine.
 
-Elementwise work is int64; matrix products run in float64, exact because every sum of products
-stays far below 2^53. Nothing here reads a float parameter.
+Elementwise work is int64. Matrix products run in float64, exact because every sum of products
+stays far below 2^53, or in float32 where it stays below 2^24. Nothing here reads a float parameter.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ def exact_matmul(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _affine(accs: Sequence[Tensor], constants: RequantConstants | ResidualConstants) -> Tensor:
-    total = torch.from_numpy(constants.C)
-    for acc, M in zip(accs, constants.M, strict=True):
-        total = total + acc * torch.from_numpy(M)
-    return total >> constants.shift
+    first, *others = zip(accs, constants.M, strict=True)
+    total = (first[0] * torch.from_numpy(first[1])).add_(torch.from_numpy(constants.C))
+    for acc, M in others:
+        total.add_(acc * torch.from_numpy(M))
+    return total.bitwise_right_shift_(constants.shift)
 
 
 def apply_requant(accs: Sequence[Tensor], constants: RequantConstants) -> Tensor:
@@ -70,9 +71,12 @@ class IntegerModel:
         self.constants = constants
         self.config = constants.config
         self.saturations = Saturations() if debug else None
+        # No partial sum exceeds inputs * 255, so the order of summation does not matter either.
+        narrow = 255 * max(self.config.hidden, self.config.ffn) < 1 << 24
+        self._product_type = torch.float32 if narrow else torch.float64
         self._weights = [
             {
-                name: [torch.from_numpy(p.astype(np.float64).T.copy()) for p in parts]
+                name: [torch.from_numpy(p).to(self._product_type).T for p in parts]
                 for name, parts in layer.weight.items()
             }
             for layer in constants.layers
@@ -81,7 +85,7 @@ class IntegerModel:
         self._tables = [torch.from_numpy(t) for t in (constants.word, constants.position, constants.kind)]
 
     def _product(self, layer: int, name: str, a: Tensor) -> list[Tensor]:
-        values = a.double()
+        values = a.to(self._product_type)
         parts = self._weights[layer][name]
         return self._accumulated(layer, name, [(values @ part).to(torch.int64) for part in parts])
 

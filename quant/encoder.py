@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The BMT encoder in training mode: binary linears, elastic activations, float softmax and LN."""
+"""The BMT encoder in training mode: binary linears, elastic activations, float softmax and LN.
+
+With the taps of deploy mode at hand, each value is the deployed one (quant/rounding.py).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -11,6 +15,7 @@ from torch import Tensor, nn
 
 from .brevitas_bridge import activation_site, elastic_of, quant_linear, weight_of, weight_quant_of
 from .config import LINEARS, SITES, BmtConfig
+from .rounding import LayerTaps, substitute
 from .softmax import float_softmax
 
 
@@ -35,21 +40,29 @@ class QuantLayer(nn.Module):
         batch, length, _ = x.shape
         return x.view(batch, length, self.config.heads, -1).transpose(1, 2)
 
-    def attention(self, h: Tensor, mask: Tensor) -> Tensor:
+    def _quantized(self, name: str, x: Tensor, exact: LayerTaps | None) -> Tensor:
+        value: Tensor = self.site[name](x)
+        if exact is None:
+            return value
+        elastic = elastic_of(self.site[name])
+        return substitute(value, exact.taps[name], elastic.alpha, elastic.beta)
+
+    def attention(self, h: Tensor, mask: Tensor, exact: LayerTaps | None = None) -> Tensor:
         """Return the output of the attention block before the residual addition."""
-        a = self.site["attn_in"](h)
-        q, k, v = (self._heads(self.site[n](self.linear[n](a))) for n in ("q", "k", "v"))
+        a = self._quantized("attn_in", h, exact)
+        q, k, v = (self._heads(self._quantized(n, self.linear[n](a), exact)) for n in ("q", "k", "v"))
         scores = q @ k.transpose(-1, -2) * (1.0 / math.sqrt(self.config.head_size))
         if self.recorded is not None:
             self.recorded.append(scores)
-        probs = self.site["probs"](float_softmax(scores, mask))
+        probs = self._quantized("probs", float_softmax(scores, mask), exact)
         context = (probs @ v).transpose(1, 2).reshape(h.shape)
-        out: Tensor = self.linear["o"](self.site["ctx"](context))
+        out: Tensor = self.linear["o"](self._quantized("ctx", context, exact))
         return out
 
-    def ffn(self, h: Tensor) -> Tensor:
+    def ffn(self, h: Tensor, exact: LayerTaps | None = None) -> Tensor:
         """Return the output of the FFN block before the residual addition."""
-        middle = self.site["ffn_mid"](self.linear["ffn1"](self.site["ffn_in"](h)))
+        wide = self.linear["ffn1"](self._quantized("ffn_in", h, exact))
+        middle = self._quantized("ffn_mid", wide, exact)
         out: Tensor = self.linear["ffn2"](middle)
         return out
 
@@ -58,12 +71,19 @@ class QuantLayer(nn.Module):
             largest = float(value.detach().abs().amax(-1).masked_fill(~mask, 0).max())
             self.peak[name] = max(self.peak.get(name, 0.0), largest)
 
-    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """Map the residual stream [B, L, d] to the next; ``mask`` [B, L] is true on tokens."""
-        attn_sum = h + self.attention(h, mask)
-        attn_out: Tensor = self.ln1(attn_sum)
-        ffn_sum = attn_out + self.ffn(attn_out)
-        ffn_out: Tensor = self.ln2(ffn_sum)
+    def forward(self, h: Tensor, mask: Tensor, exact: LayerTaps | None = None) -> Tensor:
+        """Map the residual stream [B, L, d] to the next; ``mask`` [B, L] is true on tokens.
+
+        ``exact`` holds the layer's taps in deploy mode, whose values take the float ones' places.
+        """
+
+        def residual(name: str, value: Tensor) -> Tensor:
+            return value if exact is None else exact.residual(name, value)
+
+        attn_sum = residual("attn_sum", h + self.attention(h, mask, exact))
+        attn_out = residual("attn_out", self.ln1(attn_sum))
+        ffn_sum = residual("ffn_sum", attn_out + self.ffn(attn_out, exact))
+        ffn_out = residual("ffn_out", self.ln2(ffn_sum))
         named = {"h": h, "attn_sum": attn_sum, "attn_out": attn_out}
         for name, value in (named | {"ffn_sum": ffn_sum, "ffn_out": ffn_out}).items():
             self._observe(name, value, mask)
@@ -92,10 +112,10 @@ class BmtEncoder(nn.Module):
         """Return the layers with their type."""
         return cast(list[QuantLayer], list(self.layers))
 
-    def forward(self, h: Tensor, mask: Tensor) -> list[Tensor]:
-        """Return the residual stream after each layer, [B, L, d] each."""
+    def forward(self, h: Tensor, mask: Tensor, exact: Sequence[LayerTaps] | None = None) -> list[Tensor]:
+        """Return the residual stream after each layer, [B, L, d] each; ``exact`` has one item per layer."""
         states = []
-        for layer in self.layers:
-            h = layer(h, mask)
+        for index, layer in enumerate(self.layers):
+            h = layer(h, mask) if exact is None else layer(h, mask, exact[index])
             states.append(h)
         return states

@@ -7,12 +7,19 @@ bits of the run, and a stage that this leaves equal to the one before it is drop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from batflow.errors import FormatError, InputError
 
@@ -20,13 +27,16 @@ from .config import SITES, TWO_PART_KINDS, SplitForm, WeightKind, spread_bits
 
 FOLDER = Path(__file__).parent / "recipes"
 Origin = Literal["teacher", "previous"]
+Selection = Literal["training", "integer"]
+"""Whose dev score chooses the best epoch: training mode's, or the integer deploy model's."""
 
 
 class Stage(BaseModel):
     """One training of the student; what is left out is taken from the run.
 
     ``init`` says whose parameters it starts from, ``target`` whose outputs it distils, ``split``
-    in which form it starts as the exact split of a ternary student (see ``SplitForm``).
+    in which form it starts as the exact split of a ternary student (see ``SplitForm``). ``rounded``
+    trains on the values of deploy mode (quant/rounding.py).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +52,15 @@ class Stage(BaseModel):
     hidden_weight: float = Field(default=1.0, ge=0, le=1000)
     attention_weight: float = Field(default=0.0, ge=0, le=1000)
     patience: int | None = Field(default=None, ge=1)
+    rounded: bool | None = None
+    select: Selection | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out unused fields that older recipes do not have: input hashes cover the rest."""
+        values: dict[str, Any] = handler(self)
+        later = ("rounded", "select")
+        return {k: v for k, v in values.items() if not (k in later and v is None)}
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,14 @@ class PlannedStage:
     hidden_weight: float
     attention_weight: float
     patience: int | None
+    rounded: bool = False
+    select: Selection = "training"
+
+    def decisive(self) -> dict[str, Any]:
+        """Return what the result depends on; options of later versions only where they are used."""
+        values = asdict(self)
+        later = {"rounded": False, "select": "training"}
+        return {k: v for k, v in values.items() if not (k in later and v == later[k])}
 
 
 class Recipe(BaseModel):
@@ -76,13 +103,15 @@ class Recipe(BaseModel):
         epochs: int,
         rate: float,
         patience: int | None = None,
+        rounded: bool = False,
+        select: Selection = "training",
     ) -> tuple[PlannedStage, ...]:
         """Return the stages that lead to a model of ``weight`` and ``bits``.
 
         Args:
             weight: weight kind of the model, and of stages that name none.
             bits: activation bits of the model; stages with fewer get these.
-            epochs, rate, patience: what stages without their own take.
+            epochs, rate, patience, rounded, select: what stages without their own take.
 
         Raises:
             InputError: the stages do not follow from each other, or end at another model.
@@ -111,6 +140,8 @@ class Recipe(BaseModel):
                     stage.hidden_weight,
                     stage.attention_weight,
                     stage.patience or patience,
+                    rounded if stage.rounded is None else stage.rounded,
+                    stage.select or select,
                 )
             )
         last = planned[-1]

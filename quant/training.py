@@ -69,6 +69,7 @@ class TrainSettings:
 
 
 Loss = Callable[[nn.Module, Batch], Tensor]
+DevScore = Callable[[Split], float]
 
 
 @torch.no_grad()
@@ -125,6 +126,8 @@ class Trainer:
         state_path: file written after every epoch and read at the start; None keeps no state.
         metrics_path: JSON of one record per epoch; None writes none.
         label: what stands before the lines of progress, such as "split-a4: ".
+        dev_score: gives the score of the present parameters over the dev split, and leaves them
+            as they are; None takes that of the model itself.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class Trainer:
         state_path: Path | None = None,
         metrics_path: Path | None = None,
         label: str = "",
+        dev_score: DevScore | None = None,
     ) -> None:
         for name in ("epochs", "batch_size", "threads", "accumulate", "patience"):
             value = getattr(settings, name)
@@ -143,6 +147,7 @@ class Trainer:
                 raise InputError(f"{name} must be at least 1, not {value}")
         self.model, self.loss, self.settings = model, loss, settings
         self.state_path, self.metrics_path, self.label = state_path, metrics_path, label
+        self.dev_score = dev_score or self._own_score
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -150,6 +155,9 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
         self.step = 0
+
+    def _own_score(self, dev: Split) -> float:
+        return score(predict(self.model, dev), dev.targets)
 
     def _rate(self, total: int) -> float:
         warm = max(1, int(total * self.settings.warmup))
@@ -227,7 +235,7 @@ class Trainer:
                     break
                 began = time.perf_counter()
                 loss = self._epoch(train, epoch, progress)
-                dev_score = score(predict(self.model, dev), dev.targets)
+                dev_score = self.dev_score(dev)
                 best = max((r["dev"] for r in self.history), default=float("-inf"))
                 self.history.append(
                     {"epoch": epoch + 1, "loss": loss, "dev": dev_score, "step": self.step}

@@ -13,12 +13,14 @@ from rich.console import Console
 
 from batflow.errors import InputError, UserError
 from batflow.files import read_json
+from batflow.flow.fitting import integer_score, splits
 from batflow.flow.pipeline import run_steps
 from batflow.flow.run_folder import RunFolder, open_run, start_run
 from batflow.flow.settings import LATER, RunConfig
 from batflow.flow.stages import joined_history
 from batflow.flow.steps import STEPS
 from batflow.quant.checkpoint import load_student, read_arrays
+from batflow.quant.data import read_dataset
 from batflow.quant.recipe import load_recipe
 from batflow.quant.training import Trainer
 
@@ -136,6 +138,44 @@ def test_options_of_training_reach_it(config: RunConfig, tmp_path: Path) -> None
     assert model.config.weight == "binary"
 
 
+ROUNDED: dict[str, Any] = {
+    "name": "rounded",
+    "stages": [
+        {"name": "wide", "bits": 4, "epochs": 1, "rounded": False},
+        {"name": "narrow", "epochs": 3, "init": "previous", "rate": 1e-3},
+    ],
+}
+
+
+@pytest.mark.parametrize("recipe", [None, ROUNDED], ids=["direct", "staged"])
+def test_a_rounded_stage_chosen_by_its_integers(
+    recipe: dict[str, Any] | None, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its dev and test scores are those of the deployed integers, and resume is exact."""
+    changes = {"bits": 1, "student_epochs": 3, "rounded": True, "select": "integer", "recipe": recipe}
+    changed = RunConfig.create(config.model_dump() | changes)
+    whole = train(tmp_path, "whole", changed)
+    stage = read_json(whole.artefact("train.json"))["stages"][-1]
+    assert stage["rounded"] and stage["select"] == "integer" and stage["test"] == stage["integer_test"]
+    student, encoder, _ = load_student(whole.artefact("student.npz"), None)
+    dev = splits(changed, read_dataset(whole.path), encoder)[1]
+    assert stage["dev"] == max(row["dev"] for row in stage["history"]) == integer_score(student, dev)
+    epoch, seen = Trainer._epoch, [0]
+
+    def stop(self: Trainer, *arguments: Any) -> float:
+        seen[0] += 1
+        if seen[0] == (3 if recipe is None else 4):
+            raise KeyboardInterrupt
+        return epoch(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, "broken", changed)
+    broken = train(tmp_path, "broken", changed)
+    name = "student.npz"
+    assert broken.artefact(name).read_bytes() == whole.artefact(name).read_bytes()
+
+
 def test_settings_of_later_versions_leave_old_hashes_alone() -> None:
     fields = ("bits", "weight", *LATER)
     assert RunConfig().part(fields) == {"bits": 4, "weight": "binary"}
@@ -156,6 +196,7 @@ def test_settings_of_later_versions_leave_old_hashes_alone() -> None:
             "no attention scores",
         ),
         ({"accumulate": 0}, "accumulate"),
+        ({"select": "test"}, "select"),
     ],
 )
 def test_faulty_settings_are_one_line(values: dict[str, Any], words: str) -> None:

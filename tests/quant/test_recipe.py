@@ -30,6 +30,17 @@ def test_direct_is_one_stage_with_the_runs_own_settings(weight: WeightKind) -> N
     assert (stage.init, stage.target, stage.split, stage.hidden_weight) == ("teacher", "teacher", None, 1.0)
 
 
+def test_rounding_and_selection_are_the_runs_unless_a_stage_says_otherwise() -> None:
+    stages = [{"name": "a"}, {"name": "b", "rounded": False, "select": "training", "init": "previous"}]
+    recipe = read_recipe({"name": "r", "stages": stages}, "test")
+    plan = recipe.plan("binary", 4, 5, 1e-3, rounded=True, select="integer")
+    assert [(s.rounded, s.select) for s in plan] == [(True, "integer"), (False, "training")]
+    assert plan[0].decisive()["select"] == "integer" and "rounded" not in plan[1].decisive()
+    dumped = [stage.model_dump() for stage in recipe.stages]
+    assert "rounded" not in dumped[0] and dumped[1]["select"] == "training"
+    assert read_recipe(recipe.model_dump(), "again") == recipe
+
+
 @pytest.mark.parametrize(
     ("bits", "expected"),
     [
