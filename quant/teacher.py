@@ -88,7 +88,7 @@ def load_teacher(path: Path, pretrained: PretrainedEncoder) -> TeacherClassifier
     Raises:
         FormatError: the file is absent, corrupt or of another shape.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as handle:
@@ -96,6 +96,6 @@ def load_teacher(path: Path, pretrained: PretrainedEncoder) -> TeacherClassifier
             state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
         model = TeacherClassifier(config, pretrained)
         model.load_state_dict(state)
-    except Exception as exc:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as exc:
         raise FormatError(f"{path} is not a teacher file ({exc}); train the teacher again") from exc
     return model.eval()
