@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``batflow`` command. A user's error is one line and exit code 2; Ctrl-C is exit code 130."""
+"""The ``batflow`` command. A user's error, and Ctrl-C, is one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ DEFAULT_RUNS = Path("runs")
 
 @contextlib.contextmanager
 def resumable(command: str) -> Iterator[None]:
-    """Turn Ctrl-C into exit code 130 and a line that says how to go on."""
+    """Turn Ctrl-C into exit code 2 and a line that says how to go on."""
     try:
         yield
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is finished is kept. Go on with: {command}", markup=False)
-        raise SystemExit(130) from None
+        raise SystemExit(2) from None
 
 
 def _place(run: str, runs: Path) -> tuple[Path, str]:

