@@ -12,15 +12,14 @@ test split, the mean over seeds with half of the 95 % interval.
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from batflow.errors import FormatError, InputError, UserError
-from batflow.files import read_json, write_json
-from benchmarks.slice import RESULTS, Figure, figure, machine, versions
+from batflow.files import read_json
+from benchmarks.slice import RESULTS, Figure, figure, write_record
 
 
 def accuracy_figures(sweeps: Sequence[dict[str, Any]]) -> dict[str, Figure]:
@@ -58,14 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=RESULTS / "accuracy.json")
     given = parser.parse_args(arguments)
     try:
-        content = {
-            "command": "batflow sweep benchmarks/trec_widths.yaml",
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "machine": machine(),
-            "versions": versions(),
-            "figures": accuracy_figures([read_json(sweep / "sweep.json") for sweep in given.sweeps]),
-        }
-        write_json(given.output, content)
+        write_record(
+            given.output,
+            "batflow sweep benchmarks/trec_widths.yaml",
+            accuracy_figures([read_json(sweep / "sweep.json") for sweep in given.sweeps]),
+        )
     except UserError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2

@@ -10,14 +10,13 @@ Nothing is measured here: every figure is read from the run's robustness.json.
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from pathlib import Path
 from typing import Any
 
 from batflow.errors import FormatError, UserError
-from batflow.files import read_json, write_json
-from benchmarks.slice import RESULTS, Figure, figure, machine, versions
+from batflow.files import read_json
+from benchmarks.slice import RESULTS, Figure, figure, write_record
 
 
 def key_of(row: dict[str, Any]) -> str:
@@ -62,14 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         record = read_json(given.run / "robustness.json")
         figures = robustness_figures(record)
-        content = {
-            "command": f"batflow robustness {given.run} --sentences {record['sentences']}",
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "machine": machine(),
-            "versions": versions(),
-            "figures": figures,
-        }
-        write_json(given.output, content)
+        write_record(
+            given.output, f"batflow robustness {given.run} --sentences {record['sentences']}", figures
+        )
     except UserError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2

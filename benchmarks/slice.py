@@ -86,6 +86,18 @@ def versions() -> dict[str, str]:
     return {"batflow": batflow.__version__, **found}
 
 
+def write_record(output: Path, command: str, figures: dict[str, Figure]) -> None:
+    """Write ``figures`` in the form that every benchmark has, with what they were made on."""
+    record = {
+        "command": command,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+        "figures": figures,
+    }
+    write_json(output, record)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write slice.json; exit code 2 with one line when a run is not complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -96,14 +108,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=RESULTS / "slice.json")
     given = parser.parse_args(arguments)
     try:
-        record = {
-            "command": "python benchmarks/slice.py " + " ".join(arguments or sys.argv[1:]),
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "machine": machine(),
-            "versions": versions(),
-            "figures": slice_figures(given.run, given.demo_s, given.test_s, given.mr),
-        }
-        write_json(given.output, record)
+        write_record(
+            given.output,
+            "python benchmarks/slice.py " + " ".join(arguments or sys.argv[1:]),
+            slice_figures(given.run, given.demo_s, given.test_s, given.mr),
+        )
     except UserError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2

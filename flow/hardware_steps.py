@@ -9,7 +9,7 @@ import numpy as np
 
 from batflow.errors import MismatchError
 from batflow.files import write_json
-from batflow.hls.config import AcceleratorConfig, make_config
+from batflow.hls.config import AcceleratorConfig, make_config, program_needs
 from batflow.hls.program import EncoderProgram
 
 from .progress import Advance
@@ -17,8 +17,6 @@ from .run_folder import RunFolder
 
 STALL_256THS = 77
 """Chance of a stall on each stream and clock: about 30 percent."""
-SEARCHED = 100
-"""Held-out sentences among which cosim takes the longest."""
 CLOCK_MHZ = 250.0
 
 
@@ -32,17 +30,7 @@ def lower_step(run: RunFolder, advance: Advance) -> None:
 
 def accelerator_config(program: EncoderProgram) -> AcceleratorConfig:
     """Return a config whose maxima are just what ``program`` needs."""
-    shape = program.shape
-    bits = max(form.bits for layer in program.layers for form in layer.formats.values())
-    maxima = {
-        "max_layers": shape.layers,
-        "max_hidden": shape.hidden,
-        "max_heads": shape.heads,
-        "max_ffn": shape.ffn,
-        "max_tokens": shape.max_len,
-        "max_bits": bits,
-    }
-    return make_config({**maxima, "clock_mhz": CLOCK_MHZ}, "the program's own config")
+    return make_config({**program_needs(program), "clock_mhz": CLOCK_MHZ}, "the program's own config")
 
 
 def build_step(run: RunFolder, advance: Advance) -> None:

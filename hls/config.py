@@ -21,6 +21,19 @@ STREAM_VALUES = 4
 Lanes = Annotated[int, Field(ge=1, le=256)]
 
 
+def program_needs(program: EncoderProgram) -> dict[str, int]:
+    """Return the least maximum of each kind that ``program`` runs on, by field name."""
+    shape = program.shape
+    return {
+        "max_layers": shape.layers,
+        "max_hidden": shape.hidden,
+        "max_heads": shape.heads,
+        "max_ffn": shape.ffn,
+        "max_tokens": shape.max_len,
+        "max_bits": max(layer.formats[site].bits for layer in program.layers for site in SITES),
+    }
+
+
 class AcceleratorConfig(BaseModel):
     """Sizes of one built accelerator. Every engine of that build has these, and only these.
 
@@ -65,23 +78,14 @@ class AcceleratorConfig(BaseModel):
 
     def misfits(self, program: EncoderProgram) -> list[str]:
         """Why ``program`` cannot run on this config, one reason an item; empty when it can."""
-        shape = program.shape
-        bits = max(layer.formats[site].bits for layer in program.layers for site in SITES)
-        needs = {
-            "max_layers": shape.layers,
-            "max_hidden": shape.hidden,
-            "max_heads": shape.heads,
-            "max_ffn": shape.ffn,
-            "max_tokens": shape.max_len,
-            "max_bits": bits,
-        }
         reasons = [
             f"{name} is {getattr(self, name)} and the program needs {need}"
-            for name, need in needs.items()
+            for name, need in program_needs(program).items()
             if need > getattr(self, name)
         ]
-        if shape.hidden % STREAM_VALUES:
-            reasons.append(f"hidden size {shape.hidden} is not a multiple of {STREAM_VALUES}")
+        hidden = program.shape.hidden
+        if hidden % STREAM_VALUES:
+            reasons.append(f"hidden size {hidden} is not a multiple of {STREAM_VALUES}")
         return reasons
 
     def fits(self, program: EncoderProgram) -> bool:
