@@ -21,6 +21,7 @@ MODEL_SETTINGS = (
     "bits",
     "weight",
     "weight_scale",
+    "precision",
 )
 
 

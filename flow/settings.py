@@ -10,13 +10,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from typing_extensions import Self
 
 from batflow.errors import InputError
-from batflow.quant.config import WeightKind, WeightScale
+from batflow.quant.config import Precision, WeightKind, WeightScale
 from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, Selection, load_recipe, read_recipe, read_yaml
 
 ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
 """Packed checkpoints that come with the package, by task; they fit the default settings."""
 
-LATER = ("weight_scale", "recipe", "accumulate", "patience", "keep_teacher_outputs", "rounded", "select")
+LATER = (
+    "weight_scale",
+    "recipe",
+    "accumulate",
+    "patience",
+    "keep_teacher_outputs",
+    "rounded",
+    "select",
+    "precision",
+    "keep_stages",
+)
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
 
@@ -48,6 +58,8 @@ class RunConfig(BaseModel):
     keep_teacher_outputs: bool = False
     rounded: bool = False
     select: Selection = "training"
+    precision: Precision = "float32"
+    keep_stages: bool = False
     max_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, le=256)

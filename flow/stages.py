@@ -29,7 +29,8 @@ def train_stages(
     """Return the last stage's student, calibrated, and one record for every stage.
 
     A finished stage is made again from its state file, so an interrupted run goes on in the stage
-    and epoch where it stopped. The test split is only reported: the dev split chooses epochs.
+    and epoch where it stopped; with ``keep_stages`` its model stays too, as
+    ``student.<stage>.npz``. The test split is only reported: the dev split chooses epochs.
 
     Args:
         run: the run folder.
@@ -40,6 +41,8 @@ def train_stages(
     import torch
 
     from batflow.quant.calibration import calibrate_residual
+    from batflow.quant.checkpoint import save_student
+    from batflow.quant.precision import set_precision
 
     student: BmtClassifier | None = None
     records: list[dict[str, Any]] = []
@@ -48,6 +51,7 @@ def train_stages(
         torch.manual_seed(run.config.seed)
         previous = student
         student = _start(stage, described, encoder, teacher, previous, data[0])
+        set_precision(student, run.config.precision)
         if stage.rounded:
             _round(student, data[0])
         target = teacher if stage.target == "teacher" or previous is None else previous
@@ -55,6 +59,8 @@ def train_stages(
         calibrate_residual(student, data[0])
         student.eval()
         records.append(_record(stage, student, history, data[2]))
+        if run.config.keep_stages:
+            save_student(student, run.artefact(f"student.{stage.name}.npz"), encoder.source, records[-1])
     assert student is not None, "a plan has at least one stage"
     return student, records
 

@@ -13,7 +13,7 @@ from .train_steps import attach_checkpoint, data_step, export_step, teacher_step
 
 DATA = ("data.json", "train.jsonl", "dev.jsonl", "test.jsonl")
 TASK = ("task", "glue_dir", "tsv")
-TEACHER = ("pretrained", "layers", "max_len", "batch_size", "accumulate", "max_steps", "seed")
+TEACHER = ("pretrained", "layers", "max_len", "batch_size", "accumulate", "max_steps", "seed", "precision")
 STUDENT = (
     "bits",
     "weight",
@@ -25,6 +25,7 @@ STUDENT = (
     "keep_teacher_outputs",
     "rounded",
     "select",
+    "keep_stages",
 )
 RESULTS = ("teacher.json", "train.json", "csim.json", "cosim.json", "verify.json")
 

@@ -37,6 +37,7 @@ def teacher_step(run: RunFolder, advance: Advance) -> None:
     from batflow.quant.controls import tfidf_control, zero_layer_control
     from batflow.quant.data import read_dataset
     from batflow.quant.distillation import label_loss
+    from batflow.quant.precision import set_precision
     from batflow.quant.pretrained import load_pretrained
     from batflow.quant.teacher import TeacherClassifier, save_teacher
     from batflow.quant.training import predict, score
@@ -45,6 +46,7 @@ def teacher_step(run: RunFolder, advance: Advance) -> None:
     encoder = load_pretrained(config.pretrained, config.layers)
     torch.manual_seed(config.seed)
     teacher = TeacherClassifier(model_config(config, dataset, encoder), encoder)
+    set_precision(teacher, config.precision)
     data = splits(config, dataset, encoder)
     settings = train_settings(config, config.teacher_epochs, config.teacher_rate)
     history = fit(run, "teacher", teacher, label_loss, settings, data)
@@ -67,6 +69,7 @@ def train_step(run: RunFolder, advance: Advance) -> None:
     """Distil the quantized student in its stages: student.npz, train.json."""
     from batflow.quant.checkpoint import save_student
     from batflow.quant.data import read_dataset
+    from batflow.quant.precision import set_precision
     from batflow.quant.pretrained import load_pretrained
     from batflow.quant.teacher import load_teacher
 
@@ -77,7 +80,9 @@ def train_step(run: RunFolder, advance: Advance) -> None:
         raise FormatError(f"{path} is not the file that teacher.json names; repeat the step teacher")
     data = splits(config, dataset, encoder)
     described = model_config(config, dataset, encoder)
-    student, stages = train_stages(run, described, encoder, load_teacher(path, encoder), data)
+    teacher = load_teacher(path, encoder)
+    set_precision(teacher, config.precision)
+    student, stages = train_stages(run, described, encoder, teacher, data)
     metrics = {
         "source": "trained",
         "metric": _metric(dataset),

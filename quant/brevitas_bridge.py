@@ -14,7 +14,8 @@ from brevitas.inject import ExtendedInjector
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
-from .config import FREE_BETA_SITES, UNSIGNED_SITES, BmtConfig
+from .config import FREE_BETA_SITES, UNSIGNED_SITES, BmtConfig, Precision
+from .precision import linear
 from .quantizers import ElasticQuant, WeightQuant
 
 
@@ -35,6 +36,16 @@ class CoefficientWeight(ExtendedInjector):  # type: ignore[misc]
     narrow_range = True
 
 
+class PreciseQuantLinear(qnn.QuantLinear):  # type: ignore[misc]
+    """Brevitas' linear layer; its product follows ``precision``."""
+
+    precision: Precision = "float32"
+
+    def inner_forward_impl(self, x: Tensor, quant_weight: Tensor, quant_bias: Tensor | None) -> Tensor:
+        """Return the product of the quantized weight [out, in] with x [..., in]."""
+        return linear(x, quant_weight, quant_bias, self.precision)
+
+
 def activation_site(config: BmtConfig, site: str) -> nn.Module:
     """Return the Brevitas identity layer that quantizes ``site`` of a layer."""
     layer = qnn.QuantIdentity(
@@ -51,7 +62,7 @@ def activation_site(config: BmtConfig, site: str) -> nn.Module:
 def quant_linear(config: BmtConfig, name: str) -> nn.Module:
     """Return the Brevitas linear layer ``name`` (one of ``LINEARS``) with quantized weights."""
     inputs, outputs = config.linear_shape(name)
-    layer = qnn.QuantLinear(
+    layer = PreciseQuantLinear(
         inputs,
         outputs,
         bias=True,

@@ -26,6 +26,8 @@ BITS_PER_WEIGHT = {"binary": 1, "ternary": 2, "tws": 2, "wtws": 2}
 """Stored bit planes for one weight of the original matrix; coefficients come on top."""
 
 WeightScale = Literal["channel", "tensor"]
+Precision = Literal["float32", "bf16"]
+"""Of the operands of training's matrix products; see quant/precision.py."""
 Pooling = Literal["mean", "cls"]
 
 

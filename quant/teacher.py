@@ -13,6 +13,7 @@ from batflow.files import atomic_path
 
 from .classifier import Embeddings, Head, copy_layer
 from .config import LINEARS, BmtConfig
+from .precision import PreciseLinear
 from .pretrained import PretrainedEncoder
 from .softmax import float_softmax
 
@@ -23,7 +24,7 @@ class TeacherLayer(nn.Module):
     def __init__(self, config: BmtConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.linear = nn.ModuleDict({n: nn.Linear(*config.linear_shape(n)) for n in LINEARS})
+        self.linear = nn.ModuleDict({n: PreciseLinear(*config.linear_shape(n)) for n in LINEARS})
         self.ln1 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
         self.ln2 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
         self.recorded: list[Tensor] | None = None

@@ -32,7 +32,7 @@ BAD = {
     "unknown setting": (["demo", "--set", "colour=red"], "colour"),
     "no value": (["demo", "--set", "bits"], "NAME=VALUE"),
     "absent recipe": (["train", "r", "--config", "none.yaml"], "does not exist"),
-    "unknown training recipe": (["train", "r", "--recipe", "grdual"], "direct, gradual, multistep"),
+    "unknown training recipe": (["train", "r", "--recipe", "grdual"], "direct, gradual, multistep, split"),
     "recipe of another end": (["train", "r", "--recipe", "gradual"], "set the run's weight"),
     "absent sweep": (["sweep", "none.yaml"], "does not exist"),
     "unknown task": (["train", "r", "--task", "imdb"], "imdb"),

@@ -18,7 +18,7 @@ def plan(name: str, weight: WeightKind, bits: int | dict[str, int]) -> list[tupl
 
 
 def test_shipped_recipes() -> None:
-    assert recipe_names() == ["direct", "gradual", "multistep"]
+    assert recipe_names() == ["direct", "gradual", "multistep", "split", "stepped"]
     assert load_recipe("direct") == DIRECT
 
 
@@ -120,7 +120,7 @@ def test_files(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nstages:\n  - name: only\n    bits: 1\n")
     assert load_recipe(path).stages[0].bits == 1
-    with pytest.raises(FormatError, match="one of direct, gradual, multistep"):
+    with pytest.raises(FormatError, match="one of direct, gradual, multistep, split, stepped"):
         load_recipe("grdual")
     for text in ("- a", "name: [", "\0", "1: 2"):
         path.write_text(text)
