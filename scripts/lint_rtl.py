@@ -13,7 +13,7 @@ from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
 from batflow.hls.vector_protocol import NormConfig, VectorConfig
-from batflow.hls.verilator import RTL_FOLDER, find_verilator
+from batflow.hls.verilator import RTL_FOLDER, Module, find_verilator
 
 
 def main() -> int:
@@ -23,7 +23,17 @@ def main() -> int:
     used: set[str] = set()
     engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
     scalers = [make(VectorConfig(parts=parts)) for make in (qu_module, vu_module) for parts in (1, 2)]
-    for module in (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig())):
+    fifos = [
+        Module(
+            "sync_fifo",
+            (RTL_FOLDER / "sync_fifo.sv",),
+            {"WIDTH": 8, "DEPTH": depth, "REGISTERED": form},
+            (),
+            (),
+        )
+        for depth, form in ((5, 0), (16, 1))
+    ]
+    for module in (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig()), *fifos):
         used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]
