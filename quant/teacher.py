@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The full-precision teacher: the same encoder with GELU, float weights and no quantizer."""
+"""The full-precision teacher: the same encoder with its own activation, float weights, no quantizer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from .softmax import float_softmax
 
 
 class TeacherLayer(nn.Module):
-    """One encoder layer in full precision, post-LN as in BERT; ``recorded`` as in QuantLayer."""
+    """One encoder layer in full precision, post-LN as in BERT; ``recorded`` as in QuantLayer.
 
-    def __init__(self, config: BmtConfig) -> None:
+    ``activation`` is that of the pretrained encoder: ``gelu`` or ``relu``.
+    """
+
+    def __init__(self, config: BmtConfig, activation: str = "gelu") -> None:
         super().__init__()
+        self.activation = nn.functional.relu if activation == "relu" else nn.functional.gelu
         self.heads = config.heads
         self.linear = nn.ModuleDict({n: PreciseLinear(*config.linear_shape(n)) for n in LINEARS})
         self.ln1 = nn.LayerNorm(config.hidden, eps=config.layernorm_eps)
@@ -41,7 +45,7 @@ class TeacherLayer(nn.Module):
         probs = float_softmax(scores, mask)
         context = (probs @ v).transpose(1, 2).reshape(h.shape)
         h = self.ln1(h + self.linear["o"](context))
-        middle = nn.functional.gelu(self.linear["ffn1"](h))
+        middle = self.activation(self.linear["ffn1"](h))
         out: Tensor = self.ln2(h + self.linear["ffn2"](middle))
         return out
 
@@ -53,7 +57,9 @@ class TeacherClassifier(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = Embeddings(config, pretrained)
-        self.layers = nn.ModuleList([TeacherLayer(config) for _ in range(config.layers)])
+        self.layers = nn.ModuleList(
+            [TeacherLayer(config, pretrained.config.activation) for _ in range(config.layers)]
+        )
         self.head = Head(config)
         for layer, source in zip(self.layers, pretrained.layers, strict=True):
             copy_layer(layer, source)
