@@ -15,6 +15,8 @@ Words = npt.NDArray[np.uint64]
 WeightKind = Literal["binary", "ternary", "wtws"]
 
 KINDS: tuple[WeightKind, ...] = ("binary", "ternary", "wtws")
+BLOCK_ROWS = 16
+"""Rows (outputs) that an image and a QMM weight stream keep together."""
 
 
 def pack_bits(bits: npt.NDArray[np.bool_]) -> Words:
@@ -58,3 +60,15 @@ def unpack_weights(words: Words, kind: WeightKind, inputs: int) -> list[Int64]:
     if kind == "ternary":
         return [planes[0] - planes[1]]
     return [2 * plane - 1 for plane in planes]
+
+
+def pack_blocks(planes: Words) -> Words:
+    """Bring packed planes [planes, rows, words] into image order [blocks, planes, words, 16 rows].
+
+    Rows are padded with zero rows to whole blocks; row r is entry r % 16 of block r // 16. A beat of a
+    QMM weight stream is a run of neighbouring entries of the last axis.
+    """
+    count, rows, words = planes.shape
+    padded = np.pad(planes, ((0, 0), (0, -rows % BLOCK_ROWS), (0, 0)))
+    blocks = padded.reshape(count, -1, BLOCK_ROWS, words).transpose(1, 0, 3, 2)
+    return np.ascontiguousarray(blocks)
