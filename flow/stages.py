@@ -60,7 +60,9 @@ def train_stages(
         student.eval()
         records.append(_record(stage, student, history, data[2]))
         if run.config.keep_stages:
-            save_student(student, run.artefact(f"student.{stage.name}.npz"), encoder.source, records[-1])
+            # Without wall times, so that a repeated or resumed run gives the same file.
+            lasting = {k: v for k, v in records[-1].items() if k not in ("seconds", "history")}
+            save_student(student, run.artefact(f"student.{stage.name}.npz"), encoder.source, lasting)
     assert student is not None, "a plan has at least one stage"
     return student, records
 

@@ -116,4 +116,4 @@ def measure(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]))))
+    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]))) + "\n")
