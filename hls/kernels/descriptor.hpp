@@ -30,12 +30,10 @@ struct Descriptor {
   }
   PassMode mode(unsigned first) const { return PassMode(field[first]); }
   MatrixAt matrix(unsigned first) const {
-    return {std::uint64_t(field[first + 1]), std::uint64_t(field[first + 2]), std::uint64_t(field[first + 3]),
-            int(field[first + 4])};
+    return {std::uint64_t(field[first + 1]), std::uint64_t(field[first + 2]), int(field[first + 3])};
   }
   NormAt norm(unsigned first) const {
-    return {std::uint64_t(field[first]), std::uint64_t(field[first + 1]), int(field[first + 2]),
-            std::uint64_t(field[first + 3])};
+    return {std::uint64_t(field[first]), int(field[first + 1]), std::uint64_t(field[first + 2])};
   }
   SoftmaxConstants softmax() const {
     return {ap_int<16>(field[image::D_SOFTMAX_SCALE]), int(field[image::D_SOFTMAX_SCALE_SHIFT]),
@@ -45,9 +43,8 @@ struct Descriptor {
 };
 
 static_assert(
-    image::D_Q_WEIGHT == image::D_Q_KIND + 1 && image::D_Q_M == image::D_Q_KIND + 2 &&
-        image::D_Q_C == image::D_Q_KIND + 3 && image::D_Q_SHIFT == image::D_Q_KIND + 4 &&
-        image::D_LN1_EPSILON == image::D_LN1_GAMMA + 3 && image::D_CTX_SHIFT == image::D_CTX_M + 2,
+    image::D_Q_WEIGHT == image::D_Q_KIND + 1 && image::D_Q_CONSTANTS == image::D_Q_KIND + 2 &&
+        image::D_Q_SHIFT == image::D_Q_KIND + 3 && image::D_LN1_EPSILON == image::D_LN1_CONSTANTS + 2 && image::D_CTX_SHIFT == image::D_CTX_M + 2,
     "descriptor.hpp reads fields of a matrix, norm and dyadic in this order; hls/image.py changed it");
 static_assert(int(image::K_BINARY) == kBinary && int(image::K_TERNARY) == kTernary &&
                   int(image::K_WTWS) == kWtws,
@@ -71,19 +68,18 @@ inline bool dyadic_ok(const Descriptor& d, unsigned first) {
 
 inline bool matrix_ok(const ProgramShape& shape, const Descriptor& d, unsigned first, int inputs,
                       int outputs) {
-  if (!in_range(d.field[first], kBinary, kWtws) || !in_range(d.field[first + 4], 0, 40)) return false;
-  const std::uint64_t planes = d.field[first] == kBinary ? 1 : 2, parts = d.field[first] == kWtws ? 2 : 1;
+  if (!in_range(d.field[first], kBinary, kWtws) || !in_range(d.field[first + 3], 0, 40)) return false;
+  const std::uint64_t planes = d.field[first] == kTernary ? 2 : 1, parts = d.field[first] == kWtws ? 2 : 1;
+  const std::uint64_t rows = image::kBlockRows * div_up(int(parts) * outputs, int(image::kBlockRows));
   const MatrixAt at = d.matrix(first);
-  return section_ok(shape, std::int64_t(at.weight), planes * outputs * div_up(inputs, 64) * 8) &&
-         section_ok(shape, std::int64_t(at.m), parts * outputs * 4) &&
-         section_ok(shape, std::int64_t(at.c), std::uint64_t(outputs) * 8);
+  return section_ok(shape, std::int64_t(at.weight), planes * rows * div_up(inputs, 64) * 8) &&
+         section_ok(shape, std::int64_t(at.constants), parts * outputs * 8);
 }
 
 inline bool norm_ok(const ProgramShape& shape, const Descriptor& d, unsigned first) {
   const NormAt at = d.norm(first);
-  return section_ok(shape, std::int64_t(at.gamma), std::uint64_t(shape.hidden) * 4) &&
-         section_ok(shape, std::int64_t(at.beta), std::uint64_t(shape.hidden) * 8) &&
-         in_range(d.field[first + 2], 0, 40) && in_range(d.field[first + 3], 1, (std::int64_t(1) << 40) - 1);
+  return section_ok(shape, std::int64_t(at.constants), std::uint64_t(shape.hidden) * 8) &&
+         in_range(d.field[first + 1], 0, 40) && in_range(d.field[first + 2], 1, (std::int64_t(1) << 40) - 1);
 }
 
 inline bool softmax_ok(const Descriptor& d) {
@@ -108,7 +104,7 @@ std::uint32_t check_descriptor(const ProgramShape& shape, const Descriptor& d) {
       matrix_ok(shape, d, image::D_V_KIND, wide, wide) && matrix_ok(shape, d, image::D_O_KIND, wide, wide);
   const bool ffn = matrix_ok(shape, d, image::D_FFN1_KIND, wide, shape.ffn) &&
                    matrix_ok(shape, d, image::D_FFN2_KIND, shape.ffn, wide);
-  const bool norms = norm_ok(shape, d, image::D_LN1_GAMMA) && norm_ok(shape, d, image::D_LN2_GAMMA);
+  const bool norms = norm_ok(shape, d, image::D_LN1_CONSTANTS) && norm_ok(shape, d, image::D_LN2_CONSTANTS);
   return dyadics && projections && ffn && norms && softmax_ok(d) ? reg::E_NONE : reg::E_BAD_DESCRIPTOR;
 }
 

@@ -3,9 +3,9 @@
 // columns, weights and channel constants from memory.
 //
 // Orders are those of qmm.hpp. feed_rows II 1: T reads of one plane a cycle (rows banked by T). feed_columns
-// II 1: O reads. feed_weights reads, for each column tile, its constants (M of every part, then C), then each
-// pass's O rows of ceil(inputs/64) words as one burst; its cycles are bits / kBusBits (weight_tile_cycles),
-// and it runs ahead of the engine by what the streams hold. Source: ours.
+// II 1: O reads. feed_weights reads, for each column tile, its constants, then each pass's O rows in the order
+// of the image (docs/contracts.md): blocks of 16 rows, whose words lie beside each other. Its cycles are bits /
+// kBusBits (weight_tile_cycles), and it runs ahead of the engine by what the streams hold. Source: ours.
 #ifndef BATFLOW_FEED_HPP
 #define BATFLOW_FEED_HPP
 #include "image_layout.hpp"
@@ -16,7 +16,7 @@ namespace bat {
 
 // Where a matrix of the image lies: byte offsets from the image's start.
 struct MatrixAt {
-  std::uint64_t weight, m, c;
+  std::uint64_t weight, constants;
   int shift;
 };
 
@@ -80,19 +80,23 @@ ap_uint<S> weight_word(const word_t* row, int word, int row_words) {
   return value;
 }
 
-// Channel constants of output `o`: M int32 [parts, outputs], C int64 [outputs].
+// Channel constants of output `o`: one word a part, C and M1, then M2.
 template <class Memory>
-Channel channel_constants(const Memory& image, const MatrixAt& at, int outputs, int parts, int o) {
+Channel channel_constants(const Memory& image, const MatrixAt& at, int parts, int o) {
 #pragma HLS INLINE
   Channel channel;
-  channel.m[1] = 0;
-  for (int part = 0; part < parts; ++part) {
-    const int index = part * outputs + o;
-    const word_t pair = image[at.m / 8 + index / 2];
-    channel.m[part] = m_t(index % 2 != 0 ? pair >> 32 : pair);
-  }
-  channel.c = c_t(image[at.c / 8 + o]);
+  const word_t word = image[at.constants / 8 + std::uint64_t(parts) * o];
+  channel.m[0] = constant_m(word);
+  channel.m[1] = parts == 2 ? constant_m(image[at.constants / 8 + 2 * std::uint64_t(o) + 1]) : m_t(0);
+  channel.c = constant_c(word);
   return channel;
+}
+
+// Place in a weights section of word `word` of a row of plane `plane`.
+inline std::uint64_t weight_place(int row, int plane, int planes, int word, int row_words) {
+#pragma HLS INLINE
+  constexpr int kRows = image::kBlockRows;
+  return ((std::uint64_t(row / kRows) * planes + plane) * row_words + word) * kRows + row % kRows;
 }
 
 // Weights and constants of a matrix of the image, tile by tile.
@@ -102,21 +106,23 @@ void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hl
   const QmmLoops<Cfg> loops(job);
   constexpr int kRowWords = div_up(QmmSizes<Cfg>::kWidest, 64);
   const int row_words = div_up(job.inputs, 64);
+  const int parts = job.mode == kWtws ? 2 : 1, planes = job.mode == kTernary ? 2 : 1;
   for (int ot = 0; ot < loops.column_tiles; ++ot) {
     const int first = ot * Cfg::kOutputs;
     for (int o = first; o < min_of(first + Cfg::kOutputs, job.columns); ++o) {
 #pragma HLS PIPELINE
-      constants.write(channel_constants(image, at, job.columns, job.mode == kWtws ? 2 : 1, o));
+      constants.write(channel_constants(image, at, parts, o));
     }
     const int outputs = min_of(Cfg::kOutputs, job.columns - first);
     for (int pass = 0; pass < job.passes(); ++pass) {
-      // The tile's rows of a pass are contiguous in the image: one burst.
+      // A pass of WTWS is one of the two rows of each channel, of other kinds a plane.
       word_t rows[Cfg::kOutputs][kRowWords];
-      const std::uint64_t start = at.weight / 8 + (std::uint64_t(pass) * job.columns + first) * row_words;
-      for (int o = 0; o < outputs; ++o) {
-        for (int i = 0; i < row_words; ++i) {
+      const int plane = parts == 2 ? 0 : pass, part = parts == 2 ? pass : 0;
+      for (int i = 0; i < row_words; ++i) {
+        for (int o = 0; o < outputs; ++o) {
 #pragma HLS PIPELINE II = 1
-          rows[o][i] = image[start + std::uint64_t(o) * row_words + i];
+          const int row = (first + o) * parts + part;
+          rows[o][i] = image[at.weight / 8 + weight_place(row, plane, planes, i, row_words)];
         }
       }
       for (int word = 0; word < loops.words; ++word) {
@@ -137,8 +143,7 @@ void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hl
 template <class Cfg>
 std::uint64_t weight_tile_cycles(const QmmJob& job) {
   const int parts = job.mode == kWtws ? 2 : 1;
-  const std::uint64_t words = std::uint64_t(Cfg::kOutputs) * (job.passes() * div_up(job.inputs, 64) + 1) +
-                              div_up(Cfg::kOutputs * parts, 2);
+  const std::uint64_t words = std::uint64_t(Cfg::kOutputs) * (job.passes() * div_up(job.inputs, 64) + parts);
   return (words * 64 + Cfg::kBusBits - 1) / Cfg::kBusBits;
 }
 

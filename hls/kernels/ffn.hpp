@@ -103,7 +103,7 @@ void ffn(const Memory& image, const ProgramShape& shape, int layer, int l, const
   ffn_product<Cfg>(down, image, h, f, r, counters.saturations);
   cycles += product_cycles<Cfg>(up.job, true, counters) + product_cycles<Cfg>(down.job, true, counters);
   BAT_TRACE(layer, BF_TAP_FFN_SUM, l, width, r[row][column]);
-  load_norm<Cfg>(image, d.norm(image::D_LN2_GAMMA), width, f.norm);
+  load_norm<Cfg>(image, d.norm(image::D_LN2_CONSTANTS), width, f.norm);
   ln_rows<Cfg>(r, l, width, f.norm, counters.saturations);
   BAT_TRACE(layer, BF_TAP_FFN_OUT, l, width, r[row][column]);
   counters.stall_ln += ln_cycles<Cfg>(l, width);

@@ -18,9 +18,9 @@ namespace bat {
 
 constexpr int kLnDepth = 24;  // bit length, two shifts, table, three multiplications of the Newton step
 
-// Byte offsets of gamma and beta in the image, n and E.
+// Byte offset of the constants in the image, n and E.
 struct NormAt {
-  std::uint64_t gamma, beta;
+  std::uint64_t constants;
   int shift;
   std::uint64_t epsilon;
 };
@@ -37,9 +37,9 @@ template <class Cfg, class Memory>
 void load_norm(const Memory& image, const NormAt& at, int d, NormConstants<Cfg>& constants) {
   for (int i = 0; i < d; ++i) {
 #pragma HLS PIPELINE II = 1
-    const word_t pair = image[at.gamma / 8 + i / 2];
-    constants.gamma[i] = m_t(i % 2 != 0 ? pair >> 32 : pair);
-    constants.beta[i] = c_t(image[at.beta / 8 + i]);
+    const word_t word = image[at.constants / 8 + i];
+    constants.gamma[i] = constant_m(word);
+    constants.beta[i] = constant_c(word);
   }
   constants.shift = at.shift;
   constants.epsilon = at.epsilon;
@@ -97,7 +97,7 @@ void ln_rows(h_t x[][Cfg::kMaxHidden], int rows, int d, const NormConstants<Cfg>
 // Cycles of ln_rows with the load of its constants.
 template <class Cfg>
 std::uint64_t ln_cycles(int rows, int d) {
-  const std::uint64_t load = (std::uint64_t(d) * 96 + Cfg::kBusBits - 1) / Cfg::kBusBits;
+  const std::uint64_t load = (std::uint64_t(d) * 64 + Cfg::kBusBits - 1) / Cfg::kBusBits;
   return load + std::uint64_t(rows) * (2 * div_up(d, Cfg::kLnLanes) + kLnDepth);
 }
 

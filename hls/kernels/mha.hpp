@@ -212,7 +212,7 @@ void mha(const Memory& image, const ProgramShape& shape, int layer, int l, const
   mha_product<Cfg>(last, image, h, m, r, counters.saturations);
   cycles += product_cycles<Cfg>(last.job, true, counters);
   BAT_TRACE(layer, BF_TAP_ATTN_SUM, l, width, r[row][column]);
-  load_norm<Cfg>(image, d.norm(image::D_LN1_GAMMA), width, m.norm);
+  load_norm<Cfg>(image, d.norm(image::D_LN1_CONSTANTS), width, m.norm);
   ln_rows<Cfg>(r, l, width, m.norm, counters.saturations);
   BAT_TRACE(layer, BF_TAP_ATTN_OUT, l, width, r[row][column]);
   counters.stall_ln += ln_cycles<Cfg>(l, width);

@@ -81,6 +81,16 @@ struct Channel {
   c_t c;
 };
 
+// M and C of a word of a constants section: (C mod 2^46) << 16 | (M mod 2^16).
+inline m_t constant_m(const word_t& word) {
+#pragma HLS INLINE
+  return m_t(ap_int<16>(word));
+}
+inline c_t constant_c(const word_t& word) {
+#pragma HLS INLINE
+  return c_t(ap_int<46>(word >> 16));
+}
+
 // Saturates to 16 bits; adds one to `saturations` when that changes the value.
 template <class Value>
 inline h_t saturate(const Value& value, std::uint32_t& saturations) {

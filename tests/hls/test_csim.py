@@ -11,7 +11,7 @@ from batflow.errors import InputError
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.csim import CsimEngine, decode_batch, encode_batch
 from batflow.hls.csim_build import build_csim
-from batflow.hls.image import DESCRIPTOR_FIELDS, HEADER_WORDS
+from batflow.hls.image import DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, HEADER_WORDS
 from batflow.hls.packing import WeightKind
 from batflow.hls.program import MATRICES, SITES, EncoderProgram
 from batflow.hls.reference.encoder import Reference
@@ -98,7 +98,7 @@ def test_batch_equals_runs_one_by_one_and_back_to_back() -> None:
         single = [engine.run([h]) for h in rows]
         for one, output in zip(single, together.outputs, strict=True):
             np.testing.assert_array_equal(one.outputs[0], output)
-        check = 2 * (len(DESCRIPTOR_FIELDS) + 16)  # each run checks the descriptors once
+        check = 2 * (DESCRIPTOR_WORDS + 16)  # each run checks the descriptors once
         total = sum(one.counters["CYCLES_TOTAL"] for one in single)
         assert together.counters["CYCLES_TOTAL"] == total - check * (len(rows) - 1)
     assert together.traces == []
@@ -134,7 +134,7 @@ def test_counters_follow_the_formulas_and_repeat(kind: WeightKind) -> None:
         assert counters["CYCLES_QMM_BUSY"] == qmm_cycles(program, length)
         beats = 2 + length * program.shape.hidden // 4
         assert counters["CYCLES_INPUT_WAIT"] == beats
-        fixed = 2 * beats + 2 * (2 * len(DESCRIPTOR_FIELDS) + 16)
+        fixed = 2 * beats + 2 * (2 * DESCRIPTOR_WORDS + 16)
         busy = counters["CYCLES_MHA_BUSY"] + counters["CYCLES_FFN_BUSY"]
         assert counters["CYCLES_TOTAL"] == busy + fixed
 
@@ -145,7 +145,7 @@ def test_flipped_weight_bit_is_found_in_its_tap(layer: int, name: str) -> None:
     program = small(10, 8)
     engine = CsimEngine(program, csim_library())
     words = engine.image.view(np.int64)
-    table = HEADER_WORDS + layer * len(DESCRIPTOR_FIELDS)
+    table = HEADER_WORDS + layer * DESCRIPTOR_WORDS
     offset = words[table + DESCRIPTOR_FIELDS.index(f"{name}_weight")]
     rows = batch(7, program, [20, 20])
     assert first_difference(program, engine, rows) is None

@@ -17,7 +17,7 @@ from batflow.hls import csim
 from batflow.hls.csim import BASE, CsimEngine, encode_batch
 from batflow.hls.csim_build import KERNELS, compile_library
 from batflow.hls.engine import Engine
-from batflow.hls.image import DESCRIPTOR_FIELDS, HEADER_WORDS
+from batflow.hls.image import DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, HEADER_WORDS
 from batflow.hls.reference.encoder import Reference
 from batflow.hls.registers.table import ERRORS, REGISTERS, VERSION, by_name
 
@@ -112,11 +112,11 @@ def test_header_words(bench: CsimEngine, field: str, value: int, error: str) -> 
         ("q_weight", 1 << 40),
         ("k_weight", -64),
         ("v_weight", 0),
-        ("o_m", "end"),
-        ("ffn1_c", 1 << 62),
+        ("o_constants", "end"),
+        ("ffn1_constants", 1 << 62),
         ("ffn2_weight", 4104),
-        ("ln1_gamma", "end"),
-        ("ln2_beta", -(1 << 63)),
+        ("ln1_constants", "end"),
+        ("ln2_constants", -(1 << 63)),
         ("q_kind", 3),
         ("ffn2_kind", -1),
         ("o_shift", 41),
@@ -135,7 +135,7 @@ def test_header_words(bench: CsimEngine, field: str, value: int, error: str) -> 
 @pytest.mark.parametrize("layer", [0, 1])
 def test_bad_descriptor(bench: CsimEngine, field: str, value: int | str, layer: int) -> None:
     words = bench.image.view(np.int64)
-    at = HEADER_WORDS + layer * len(DESCRIPTOR_FIELDS) + DESCRIPTOR_FIELDS.index(field)
+    at = HEADER_WORDS + layer * DESCRIPTOR_WORDS + DESCRIPTOR_FIELDS.index(field)
     saved = words[at]
     words[at] = len(bench.image) if value == "end" else value
     assert run_raw(bench, encode_batch([rows()])) == "BAD_DESCRIPTOR"
@@ -326,7 +326,7 @@ def test_unknown_tap_is_an_error(bench: CsimEngine) -> None:
 def test_random_damage_to_header_and_descriptors_never_hangs_or_crashes(bench: CsimEngine) -> None:
     rng = np.random.default_rng(0)
     words, clean = bench.image.view(np.int64), bench.image.copy()
-    end = HEADER_WORDS + 2 * len(DESCRIPTOR_FIELDS)
+    end = HEADER_WORDS + 2 * DESCRIPTOR_WORDS
     seen = set()
     for _ in range(300):
         words[rng.integers(0, end)] ^= np.int64(1) << np.int64(rng.integers(0, 63))

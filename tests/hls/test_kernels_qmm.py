@@ -8,7 +8,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from batflow.hls.packing import KINDS, Int64, WeightKind, pack_weights
+from batflow.hls.packing import KINDS, Int64, WeightKind, pack_blocks, pack_weights
 from batflow.hls.program import Format
 from batflow.hls.reference.qmm import matmul
 
@@ -40,12 +40,15 @@ def run_activation(a: Int64, w: Int64, fa: Format, fw: Format, token_major: bool
 
 def run_weights(a: Int64, parts: list[Int64], kind: WeightKind, fa: Format) -> Int64:
     (rows, inputs), columns = a.shape, len(parts[0])
-    packed = pack_weights(parts, kind)
-    image = np.concatenate([packed.ravel(), np.zeros(2 * columns + 2, dtype=np.uint64)])
+    planes = pack_weights(parts, kind)
+    if kind == "wtws":
+        planes = planes.transpose(1, 0, 2).reshape(1, 2 * columns, -1)
+    packed = pack_blocks(planes)
+    image = np.concatenate([packed.ravel(), np.zeros(2 * columns, dtype=np.uint64)])
     out, a32, at = np.full((2, rows, columns), 99, dtype=np.int32), int32(a), 8 * packed.size
     status = unit_library().unit_qmm_weights(
         *(rows, inputs, columns, fa.bits, fa.signed, KINDS.index(kind), False),
-        *(pointer(a32), pointer(image), ctypes.c_uint64(at), ctypes.c_uint64(at), pointer(out)),
+        *(pointer(a32), pointer(image), ctypes.c_uint64(at), pointer(out)),
     )
     check(status)
     return out[: len(parts)].astype(np.int64)

@@ -114,8 +114,13 @@ def test_image_layout() -> None:
     words = struct.unpack_from(f"<{len(DESCRIPTOR_FIELDS)}q", image, header[8] + 2 * header[9])
     fields = dict(zip(DESCRIPTOR_FIELDS, words, strict=True))
     matrix = program.layers[2].matrices["ffn2"]
-    stored = np.frombuffer(image, "<u8", matrix.weight.size, fields["ffn2_weight"])
-    assert (stored == matrix.weight.ravel()).all()
+    outputs, words = matrix.weight.shape[1:]
+    stored = np.frombuffer(image, "<u8", outputs * words, fields["ffn2_weight"])
+    assert (stored.reshape(-1, words, 16) == matrix.weight[0].reshape(-1, 16, words).transpose(0, 2, 1)).all()
+    constants = np.frombuffer(image, "<i8", outputs, fields["ffn2_constants"])
+    sign = 1 << 45
+    assert (((constants >> 16) ^ sign) - sign == matrix.C).all()
+    assert (constants & 0xFFFF == matrix.M[0]).all()
     assert fields["ffn2_weight"] % 64 == 0
     assert fields["ctx_c"] == program.layers[2].dyadics["ctx"].C
 

@@ -19,7 +19,7 @@
 
 namespace reg = bat::reg;
 static constexpr int kAdd = 3;
-static constexpr uint64_t kMagic = 0x31474F5250544142ULL;
+static constexpr uint64_t kMagic = 0x32474F5250544142ULL;
 
 struct bf_engine {
   uint8_t* ddr;

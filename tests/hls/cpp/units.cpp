@@ -109,14 +109,14 @@ int unit_qmm_activation(int rows, int inputs, int columns, int a_bits, int a_sig
 
 // Weights packed as in the image: planes at word 0, M int32 and C int64 behind at the given byte offsets.
 int unit_qmm_weights(int rows, int inputs, int columns, int a_bits, int a_signed, int kind, int token_major,
-                     const std::int32_t* a, const std::uint64_t* image, std::uint64_t m_at,
-                     std::uint64_t c_at, std::int32_t* out) {
+                     const std::int32_t* a, const std::uint64_t* image, std::uint64_t constants_at,
+                     std::int32_t* out) {
   return guarded([&] {
     const bat::QmmJob job = {
         rows, inputs, columns, {a_bits, a_signed != 0}, {1, true}, bat::PassMode(kind), token_major != 0};
     const auto a_planes = std::make_unique<Wide>();
     for (int i = 0; i < rows * inputs; ++i) a_planes->put(i / inputs, 0, i % inputs, a[i], job.a);
-    run_qmm(job, *a_planes, *a_planes, image, {0, m_at, c_at, 0}, columns, out);
+    run_qmm(job, *a_planes, *a_planes, image, {0, constants_at, 0}, columns, out);
   });
 }
 
