@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from batflow.errors import FormatError, InputError
 
-from .program import SITES, EncoderProgram
+from .program import MATRICES, SITES, EncoderProgram
 
 STREAM_VALUES = 4
 """int16 values in one 64-bit stream beat; the hidden size is a multiple of it."""
@@ -31,6 +31,9 @@ def program_needs(program: EncoderProgram) -> dict[str, int]:
         "max_ffn": shape.ffn,
         "max_tokens": shape.max_len,
         "max_bits": max(layer.formats[site].bits for layer in program.layers for site in SITES),
+        "weight_planes": max(
+            1 if layer.matrices[name].kind == "binary" else 2 for layer in program.layers for name in MATRICES
+        ),
     }
 
 
@@ -49,13 +52,20 @@ class AcceleratorConfig(BaseModel):
     max_ffn: int = Field(3072, ge=4, le=16384, description="FFN size F")
     max_tokens: int = Field(128, ge=1, le=1024, description="tokens of a sequence")
     max_bits: int = Field(8, ge=1, le=8, description="activation bits")
+    weight_planes: int = Field(2, ge=1, le=2, description="1 binary weights alone; 2 ternary and WTWS too")
     qmm_tokens: Lanes = Field(4, description="token rows in parallel in a QMM engine")
+    ffn_qmm_tokens: Lanes | None = Field(None, description="the same of FFN's engine alone, to balance both")
     qmm_outputs: Lanes = Field(8, description="output columns in parallel in a QMM engine")
     qmm_simd_bits: int = Field(64, ge=8, le=512, description="bits of one dot-product unit")
     vu_lanes: Lanes = Field(8, description="values per cycle of QU and VU")
     ln_lanes: Lanes = Field(8, description="values per cycle of LayerNorm")
     softmax_lanes: Lanes = Field(4, description="values per cycle of softmax")
     weight_bus_bits: int = Field(128, ge=64, le=1024, description="bits per cycle from memory")
+    activation_tokens: Lanes = Field(1, description="token rows read from an activation buffer per cycle")
+    result_tiles: Lanes = Field(4, description="finished tiles that wait behind a QMM engine")
+    sequences_in_flight: int = Field(2, ge=1, le=2, description="sequences that the modules work on at once")
+    memory_latency_cycles: int = Field(64, ge=1, le=4096, description="assumed read latency of memory")
+    memory_bytes_per_cycle: int = Field(96, ge=1, le=4096, description="assumed memory bandwidth")
     clock_mhz: float = Field(200.0, gt=0, le=1000, description="clock in MHz")
 
     @field_validator("qmm_simd_bits", "weight_bus_bits")
