@@ -115,6 +115,7 @@ class Harness {
   }
 
   uint32_t status() const { return Ports::status(*top_); }
+  typename Ports::Top& top() { return *top_; }
 
  private:
   // Registers without reset start at random values, so that nothing can depend on them.
