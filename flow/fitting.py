@@ -21,6 +21,8 @@ MODEL_SETTINGS = (
     "bits",
     "weight",
     "weight_scale",
+    "embedding",
+    "activation",
     "precision",
 )
 
@@ -42,6 +44,8 @@ def model_config(config: RunConfig, dataset: Any, encoder: Any) -> Any:
         bits=config.bits,
         weight=config.weight,
         weight_scale=config.weight_scale,
+        embedding=config.embedding,
+        activation=config.activation,
         layernorm_eps=source.ln_eps,
         labels=tuple(dataset.labels),
         lower_case=source.lower_case,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from typing_extensions import Self
 
 from batflow.errors import InputError
-from batflow.quant.config import Precision, WeightKind, WeightScale
+from batflow.quant.config import ActivationKind, EmbeddingKind, Precision, WeightKind, WeightScale
 from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, Selection, load_recipe, read_recipe, read_yaml
 
 ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
@@ -26,6 +26,8 @@ LATER = (
     "select",
     "precision",
     "keep_stages",
+    "embedding",
+    "activation",
 )
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
@@ -47,6 +49,8 @@ class RunConfig(BaseModel):
     bits: int | dict[str, int] = 4
     weight: WeightKind = "binary"
     weight_scale: WeightScale = "channel"
+    embedding: EmbeddingKind = "int16"
+    activation: ActivationKind = "elastic"
     recipe: Recipe | None = None
     teacher_epochs: int = Field(default=4, ge=1, le=1000)
     student_epochs: int = Field(default=8, ge=1, le=1000)

@@ -18,6 +18,8 @@ STUDENT = (
     "bits",
     "weight",
     "weight_scale",
+    "embedding",
+    "activation",
     "recipe",
     "student_epochs",
     "student_rate",

@@ -139,7 +139,9 @@ def _check_attached(wanted: RunConfig, made: dict[str, Any], name: str) -> None:
     bits = dict.fromkeys(made["bits"], wanted.bits) if isinstance(wanted.bits, int) else wanted.bits
     asked: dict[str, Any] = {"bits": {**made["bits"], **bits}}
     asked |= {"layers": wanted.layers, "max_len": wanted.max_len, "weight": wanted.weight}
-    asked |= {"weight_scale": wanted.weight_scale}
+    asked |= {"weight_scale": wanted.weight_scale, "embedding": wanted.embedding}
+    asked |= {"activation": wanted.activation}
+    made = {"embedding": "int16", "activation": "elastic"} | made
     if wanted.recipe is not None:
         raise InputError(
             f"the attached checkpoint {name} was trained without a recipe; train a model, or leave it out"

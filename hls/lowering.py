@@ -15,6 +15,7 @@ from onnx import NodeProto
 from batflow.errors import FormatError, InputError
 
 from .graph import Graph
+from .lowering_embedding import lower_words
 from .lowering_shape import read_meta, read_shape
 from .packing import Int64, WeightKind, pack_weights
 from .program import (
@@ -45,7 +46,7 @@ def lower(path: Path) -> EncoderProgram:
     for index in range(shape.layers):
         layers.append(_layer(graph, shape, f"L{index}", stream))
         stream = f"L{index}.ffn_out"
-    host = _host(graph, stream)
+    host = _host(graph, shape, stream)
     graph.check_all_used()
     labels, vocab, frac_bits, meta = read_meta(graph, shape)
     program = EncoderProgram(shape, tuple(layers), host, labels, vocab, frac_bits, meta)
@@ -203,10 +204,9 @@ def _layer(graph: Graph, shape: Shape, prefix: str, stream: str) -> Layer:
     return Layer(formats, dyadics, matrices, norms, softmax)
 
 
-def _host(graph: Graph, stream: str) -> HostPart:
+def _host(graph: Graph, shape: Shape, stream: str) -> HostPart:
     """Embedding before the layers, pooling and classifier behind them."""
     norm = graph.producer("embed", "LayerNorm")
-    _embedding(graph, norm.input[0])
     pool = graph.producer("pooled", "Pool")
     _expect(graph, pool, 0, stream)
     add = graph.producer("logits", "Add")
@@ -215,7 +215,7 @@ def _host(graph: Graph, stream: str) -> HostPart:
     _expect(graph, cast, 0, "pooled")
     config = graph.config()
     return HostPart(
-        word=graph.integers("embed.word").astype(np.int16),
+        word=lower_words(graph, shape, norm.input[0]),
         position=graph.integers("embed.position").astype(np.int16),
         type=graph.integers("embed.type").astype(np.int16),
         norm=_norm(graph, norm),
@@ -224,17 +224,3 @@ def _host(graph: Graph, stream: str) -> HostPart:
         head_bias=graph.integers(add.input[1]).ravel(),
         logit_frac_bits=int(config["frac_bits_logits"]),
     )
-
-
-def _embedding(graph: Graph, tensor: str) -> None:
-    """Mark the nodes that add the three embedding tables, which must be all that feeds the norm."""
-    tables: set[str] = set()
-    pending = [tensor]
-    while pending:
-        name = pending.pop()
-        if name.startswith("embed.") and name in {"embed.word", "embed.position", "embed.type"}:
-            tables.add(name)
-        elif name not in {"input_ids", "token_type_ids"}:
-            pending.extend(graph.producer(name, "Add", "Cast", "Gather").input)
-    if tables != {"embed.word", "embed.position", "embed.type"}:
-        raise FormatError(f"{graph.path}: the embedding adds {sorted(tables)}, not word, position and type")

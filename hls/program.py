@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .packing import Int64, WeightKind, Words, unpack_weights
+from .word_table import WordTable
 
 SITES = ("attn_in", "q", "k", "v", "probs", "ctx", "ffn_in", "ffn_mid")
 """Activation sites of a layer in order."""
@@ -126,7 +127,7 @@ class Shape:
 class HostPart:
     """What the host computes: embedding and classifier."""
 
-    word: npt.NDArray[np.int16]
+    word: WordTable
     position: npt.NDArray[np.int16]
     type: npt.NDArray[np.int16]
     norm: Norm

@@ -39,6 +39,7 @@ from .program import (
     matrix_shape,
 )
 from .ranges import check_widths
+from .word_table import WordTable
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -59,7 +60,11 @@ def _layer_document(layer: Layer) -> dict[str, Any]:
 def to_document(program: EncoderProgram) -> dict[str, Any]:
     """The JSON half of a program, without its hash."""
     host = program.host
+    word = host.word
+    # Older programs have no such entry, and keep their hash.
+    stored = {} if word.kind == "int16" else {"embed_word": {"kind": word.kind, "shift": word.shift}}
     return {
+        **stored,
         "version": PROGRAM_VERSION,
         "numerics": NUMERICS_VERSION,
         "shape": asdict(program.shape),
@@ -78,7 +83,7 @@ def to_arrays(program: EncoderProgram) -> Arrays:
     """The array half of a program, by the names of docs/contracts.md."""
     host = program.host
     arrays: Arrays = {
-        "embed.word": host.word,
+        "embed.word": host.word.values,
         "embed.position": host.position,
         "embed.type": host.type,
         "embed.ln.gamma": host.norm.gamma,
@@ -86,6 +91,8 @@ def to_arrays(program: EncoderProgram) -> Arrays:
         "head.weight": host.head_weight,
         "head.bias": host.head_bias,
     }
+    if host.word.kind != "int16":
+        arrays["embed.word.scale"] = host.word.scale
     for index, layer in enumerate(program.layers):
         for name, matrix in layer.matrices.items():
             arrays |= {
@@ -163,6 +170,7 @@ def load_program(folder: Path) -> EncoderProgram:
         raise FormatError(f"{folder}: vocab.txt is not the program's; lower the model again")
     program = from_parts(document, arrays, vocab)
     check_widths(program, folder)
+    program.host.word.check(folder, program.shape.vocab_size)
     if image != build_image(program, str(digest)):
         raise FormatError(f"{folder}: image.bin is not the program's; lower the model again")
     return program
@@ -196,11 +204,17 @@ def _layer(index: int, entry: dict[str, Any], arrays: Arrays, shape: Shape) -> L
     )
 
 
+def _words(document: dict[str, Any], arrays: Arrays, shape: Shape) -> WordTable:
+    stored = document.get("embed_word", {"kind": "int16", "shift": 0})
+    scale = arrays.get("embed.word.scale", np.zeros(0, np.int16))
+    return WordTable(stored["kind"], arrays["embed.word"], scale, stored["shift"], shape.hidden)
+
+
 def from_parts(document: dict[str, Any], arrays: Arrays, vocab: tuple[str, ...]) -> EncoderProgram:
     """Rebuild a program from its two halves and the vocabulary."""
     shape = Shape(**document["shape"])
     host = HostPart(
-        word=arrays["embed.word"],
+        word=_words(document, arrays, shape),
         position=arrays["embed.position"],
         type=arrays["embed.type"],
         norm=Norm(arrays["embed.ln.gamma"], arrays["embed.ln.beta"], **document["embed_ln"]),

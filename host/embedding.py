@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Embedding on the host: three int16 tables and an integer LayerNorm (docs/numerics.md)."""
+"""Embedding on the host: three tables and an integer LayerNorm (docs/numerics.md)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_ids(program: HostProgram, ids: Ids, types: Ids | None) -> tuple[Int64,
         InputError: empty, longer than max_len, an id outside the vocabulary, a type not 0 or 1.
     """
     rows = _as_ids(ids, "token ids")
-    limit, vocabulary = program.max_len, program.word.shape[0]
+    limit, vocabulary = program.max_len, len(program.word)
     if not 1 <= len(rows) <= limit:
         raise InputError(f"a sequence has 1 to {limit} tokens; this one has {len(rows)}; shorten it")
     outside = rows[(rows < 0) | (rows >= vocabulary)]
@@ -55,7 +55,7 @@ def embed(program: HostProgram, ids: Ids, types: Ids | None = None) -> Int16:
         InputError: as :func:`check_ids`.
     """
     rows, kinds = check_ids(program, ids, types)
-    total = program.word[rows].astype(np.int64)
+    total = program.word.rows(rows)
     total += program.position[: len(rows)]
     total += program.type[kinds]
     norm = program.norm

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from batflow.errors import FormatError
 from batflow.files import read_json
 
+from .word_table import WordTable, check_words, read_words
+
 Arrays = dict[str, npt.NDArray[Any]]
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
@@ -42,7 +44,7 @@ class HostNorm:
 class HostProgram:
     """What the host needs of a program.
 
-    ``word`` int16 [V, d], ``position`` int16 [max_len, d], ``type`` int16 [2, d];
+    ``word`` the rows of V tokens, ``position`` int16 [max_len, d], ``type`` int16 [2, d];
     ``head_weight`` int64 [classes, d], ``head_bias`` int64 [classes]; ``image`` as in image.bin.
     """
 
@@ -50,7 +52,7 @@ class HostProgram:
     layers: int
     hidden: int
     max_len: int
-    word: Int16
+    word: WordTable
     position: Int16
     type: Int16
     norm: HostNorm
@@ -148,7 +150,7 @@ def _from_parts(folder: Path, digest: str, document: dict[str, Any], arrays: Arr
         layers=int(shape["layers"]),
         hidden=int(shape["hidden"]),
         max_len=int(shape["max_len"]),
-        word=arrays["embed.word"],
+        word=read_words(folder, document, arrays),
         position=arrays["embed.position"],
         type=arrays["embed.type"],
         norm=HostNorm(
@@ -168,8 +170,8 @@ def _from_parts(folder: Path, digest: str, document: dict[str, Any], arrays: Arr
 def _check_shapes(folder: Path, program: HostProgram) -> None:
     """Check that tables fit one another, so that later indexing cannot fail."""
     d, classes = program.hidden, len(program.labels)
+    check_words(folder, program.word, len(program.vocab))
     expected: dict[str, tuple[npt.NDArray[Any], type, tuple[int, ...]]] = {
-        "embed.word": (program.word, np.int16, (len(program.vocab), d)),
         "embed.position": (program.position, np.int16, (program.max_len, d)),
         "embed.type": (program.type, np.int16, (2, d)),
         "embed.ln.gamma": (program.norm.gamma, np.int64, (d,)),

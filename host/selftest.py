@@ -45,7 +45,7 @@ def _repeat(accelerator: Accelerator) -> str:
     program = accelerator.bundle.program
     rng = np.random.default_rng(1)
     lengths = sorted({1, (program.max_len + 1) // 2, program.max_len})
-    rows = [rng.integers(0, program.word.shape[0], size=length) for length in lengths]
+    rows = [rng.integers(0, len(program.word), size=length) for length in lengths]
     together = accelerator.infer_batch(rows)
     for row, result in zip(rows, together, strict=True):
         alone = accelerator.infer_batch([row])[0]

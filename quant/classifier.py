@@ -19,6 +19,7 @@ from .dyadic import fraction_bits, round_half_up
 from .encoder import BmtEncoder
 from .pretrained import PretrainedEncoder
 from .rounding import Rounding
+from .word_table import WordTable, store_words
 
 if TYPE_CHECKING:
     from .deploy import IntegerModel
@@ -31,7 +32,7 @@ class Embeddings(nn.Module):
     Args:
         config, pretrained: shape and source.
         stepped: round the tables to the int16 step of deployment, so that training sees exactly
-            the tables that the host will add.
+            the tables that the host will add; ``words`` is then the word table as stored.
 
     Raises:
         InputError: the tables do not fit the config.
@@ -59,6 +60,10 @@ class Embeddings(nn.Module):
         # One step for all tables, small enough that no sum of three rows leaves int16.
         self.frac_bits = fraction_bits(sum(float(np.abs(t).max()) for t in tables), headroom=1.001)
         step = 2.0**-self.frac_bits
+        self.words: WordTable | None = None
+        if stepped and config.embedding != "int16":
+            self.words = store_words(round_half_up(tables[0] / step), config.embedding)
+            tables[0] = self.words.rows(slice(None)) * step
         for name, table in zip(("word", "position", "kind"), tables, strict=True):
             value = round_half_up(table / step) * step if stepped else table
             self.register_buffer(name, torch.tensor(value.astype(np.float32)), persistent=False)

@@ -5,7 +5,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from typing_extensions import Self
 
 from batflow.errors import InputError
@@ -29,6 +38,13 @@ WeightScale = Literal["channel", "tensor"]
 Precision = Literal["float32", "bf16"]
 """Of the operands of training's matrix products; see quant/precision.py."""
 Pooling = Literal["mean", "cls"]
+EmbeddingKind = Literal["int16", "int8", "binary"]
+"""How the word table is stored (docs/numerics.md, "Embedding and classifier")."""
+ActivationKind = Literal["elastic", "bit_runtime_min", "minmax_dynamic"]
+"""``elastic`` is BMT's; the others are baselines for training alone (quant/baselines.py)."""
+
+LATER = ("embedding", "activation")
+"""Fields that older files do not name: at their defaults no file names them."""
 
 
 def spread_bits(bits: int | dict[str, int]) -> dict[str, int]:
@@ -67,6 +83,8 @@ class BmtConfig(BaseModel):
     bits: dict[str, int] = Field(default_factory=lambda: dict.fromkeys(SITES, 4))
     weight: WeightKind = "binary"
     weight_scale: WeightScale = "channel"
+    embedding: EmbeddingKind = "int16"
+    activation: ActivationKind = "elastic"
     layernorm_eps: float = Field(default=1e-12, gt=0, lt=1)
     labels: tuple[str, ...] = ()
     lower_case: bool = True
@@ -94,6 +112,12 @@ class BmtConfig(BaseModel):
             raise ValueError(f"{len(self.labels)} labels for {self.classes} classes")
         return self
 
+    @model_serializer(mode="wrap")
+    def _leave_out_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in values.items() if not (k in LATER and v == fields[k].default)}
+
     @classmethod
     def create(cls, **values: Any) -> BmtConfig:
         """Return a checked config.
@@ -110,6 +134,24 @@ class BmtConfig(BaseModel):
             given = "" if first["type"] == "value_error" else f", given {first.get('input')!r}"
             text = f"model config: {where + ': ' if where else ''}{reason}{given}; correct the config"
             raise InputError(" ".join(text.split())) from exc
+
+    @property
+    def deployable(self) -> bool:
+        """Whether the model can become integers: baselines of activations cannot."""
+        return self.activation == "elastic"
+
+    def require_deployable(self) -> None:
+        """Refuse a baseline.
+
+        Raises:
+            InputError: the activations' offsets or steps follow the running tensor.
+        """
+        if not self.deployable:
+            raise InputError(
+                f"activation {self.activation!r} is a baseline for comparison: its offsets or steps follow"
+                " the running tensor, so it has no integer model; deploy, calibrate and export take"
+                " 'elastic'; train with activation=elastic"
+            )
 
     @property
     def head_size(self) -> int:

@@ -29,6 +29,7 @@ from .dyadic import (
 from .encoder import QuantLayer
 from .layernorm import LayerNormConstants
 from .softmax import SoftmaxConstants
+from .word_table import WordTable, store_words
 
 IntArray = NDArray[np.int64]
 Array = NDArray[np.float64]
@@ -76,7 +77,7 @@ class ModelConstants:
     frac_bits: list[int]
     frac_bits_table: int
     frac_bits_logits: int
-    word: NDArray[np.int16]
+    word: WordTable
     position: NDArray[np.int16]
     kind: NDArray[np.int16]
     embed_norm: LayerNormConstants
@@ -180,17 +181,18 @@ def norm_constants(norm: torch.nn.LayerNorm, frac_in: int, frac_out: int, where:
     return LayerNormConstants(torch.from_numpy(G), torch.from_numpy(B), shift, epsilon)
 
 
-Tables = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]
+Tables = tuple[WordTable, NDArray[np.int16], NDArray[np.int16]]
 
 
 def integer_tables(embeddings: Embeddings) -> Tables:
     """Return the word, position and type tables in steps of 2^-frac_bits of ``embeddings``."""
     scale = 2.0**embeddings.frac_bits
-    word, position, kind = (
-        round_half_up(_f64(t) * scale).astype(np.int16)
-        for t in (embeddings.word, embeddings.position, embeddings.kind)
+    position, kind = (
+        round_half_up(_f64(t) * scale).astype(np.int16) for t in (embeddings.position, embeddings.kind)
     )
-    return word, position, kind
+    if embeddings.words is not None:
+        return embeddings.words, position, kind
+    return store_words(round_half_up(_f64(embeddings.word) * scale), "int16"), position, kind
 
 
 def build_constants(model: BmtClassifier, tables: Tables | None = None) -> ModelConstants:
@@ -199,9 +201,11 @@ def build_constants(model: BmtClassifier, tables: Tables | None = None) -> Model
     ``tables`` are its :func:`integer_tables`, for callers that build constants at every step.
 
     Raises:
-        InputError: the residual stream is not calibrated, or a constant does not fit.
+        InputError: the activations are a baseline's, the residual stream is not calibrated, or a
+            constant does not fit.
     """
     config, f = model.config, model.frac_bits
+    config.require_deployable()
     if len(f) != 2 * config.layers + 1:
         raise InputError("the model has no fraction bits; calibrate its residual stream first")
     embeddings = model.embeddings

@@ -82,7 +82,9 @@ class IntegerModel:
             for layer in constants.layers
         ]
         self._reciprocals = torch.from_numpy(reciprocal_table(self.config.max_len))
-        self._tables = [torch.from_numpy(t) for t in (constants.word, constants.position, constants.kind)]
+        word = constants.word
+        self._word = {"values": torch.from_numpy(word.values), "scale": torch.from_numpy(word.scale)}
+        self._position, self._kind = torch.from_numpy(constants.position), torch.from_numpy(constants.kind)
 
     def _product(self, layer: int, name: str, a: Tensor) -> list[Tensor]:
         values = a.to(self._product_type)
@@ -141,8 +143,15 @@ class IntegerModel:
 
     def _embedding_sum(self, ids: Tensor, types: Tensor) -> Tensor:
         """Return the int64 sum of the three table rows [B, L, d], steps of 2^-frac_bits_table."""
-        word, position, kind = self._tables
-        return word[ids].long() + position[: ids.shape[1]].long() + kind[types].long()
+        return self._words(ids) + self._position[: ids.shape[1]].long() + self._kind[types].long()
+
+    def _words(self, ids: Tensor) -> Tensor:
+        """Return the word rows int64 [B, L, d] from their storage."""
+        values, table = self._word["values"][ids].long(), self.constants.word
+        if table.kind == "int16":
+            return values
+        product = values * self._word["scale"][ids].long()[..., None]
+        return (product + ((1 << table.shift) >> 1)) >> table.shift
 
     def _embed(self, ids: Tensor, types: Tensor) -> Tensor:
         return integer_layernorm(self._embedding_sum(ids, types), self.constants.embed_norm)[0]

@@ -158,15 +158,31 @@ class _Exporter:
         summed = self._residual(f"{p}.ffn_sum", h, accs, c.residual["ffn2"])
         return self._norm(f"{p}.ffn_out", f"{p}.ln2", summed, c.norm["ln2"])
 
+    def _words(self) -> str:
+        """Add the word table as stored and the nodes that give its rows; return int16 rows."""
+        b, shape, table = self.b, [*self.rows, self.config.hidden], self.c.word
+        kind = {"int16": "INT16", "int8": "INT8", "binary": "BIPOLAR"}[table.kind]
+        word = b.constant("embed.word", table.values, kind)
+        rows = b.node("Gather", [word, "input_ids"], "embed.word_rows", axis=0)
+        if table.kind == "int16":
+            return b.describe(rows, shape, kind, TensorProto.INT16)
+        b.describe(rows, shape, kind, TensorProto.INT8)
+        scale = b.constant("embed.word.scale", table.scale, "UINT15")
+        scales = b.node("Gather", [scale, "input_ids"], "embed.word_scales", axis=0)
+        b.describe(scales, self.rows, "UINT15", TensorProto.INT16)
+        scaled = b.node("RowScale", [rows, scales], "embed.word_scaled", DOMAIN, shift=table.shift)
+        b.describe(scaled, shape, "INT16")
+        cast = b.node("Cast", [scaled], "embed.word_cast", to=TensorProto.INT16)
+        return b.describe(cast, shape, "INT16", TensorProto.INT16)
+
     def _embedding(self) -> str:
         b, shape = self.b, [*self.rows, self.config.hidden]
-        word = b.constant("embed.word", self.c.word, "INT16")
+        x = self._words()
         position = b.constant("embed.position", self.c.position, "INT16")
         kind = b.constant("embed.type", self.c.kind, "INT16")
-        x = b.node("Gather", [word, "input_ids"], "embed.word_rows", axis=0)
         y = b.node("Gather", [kind, "token_type_ids"], "embed.type_rows", axis=0)
         total = b.node("Add", [x, y], "embed.word_type")
-        for name in (x, y, total):
+        for name in (y, total):
             b.describe(name, shape, "INT16", TensorProto.INT16)
         total = b.node("Add", [total, position], "embed.sum")
         b.describe(total, shape, "INT16", TensorProto.INT16)

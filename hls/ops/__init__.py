@@ -6,8 +6,8 @@ from __future__ import annotations
 from qonnx.custom_op.registry import add_domain_alias
 
 from .base import DOMAIN
-from .units import LayerNorm, Pool, Requant, Residual, Softmax
+from .units import LayerNorm, Pool, Requant, Residual, RowScale, Softmax
 
-__all__ = ["LayerNorm", "Pool", "Requant", "Residual", "Softmax"]
+__all__ = ["LayerNorm", "Pool", "Requant", "Residual", "RowScale", "Softmax"]
 
 add_domain_alias(DOMAIN, __name__)

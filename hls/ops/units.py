@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five fused operators of ``batflow.bat``, each one unit of docs/numerics.md.
+"""The six fused operators of ``batflow.bat``, each one unit of docs/numerics.md.
 
 Inputs and attributes are tabled in docs/contracts.md.
 """
@@ -18,6 +18,7 @@ from ..reference.layernorm import layernorm
 from ..reference.qu import dyadic_sum, to_format
 from ..reference.softmax import softmax
 from ..reference.vu import residual
+from ..word_table import row_scale
 from .base import BatOp
 
 _REQUIRED_INT = ("i", True, 0)
@@ -84,6 +85,23 @@ class Softmax(BatOp):
         constants = SoftmaxConstants(*(self.attribute(name) for name in names))
         valid = self.integers(context, 1).astype(np.bool_)[:, None, None, :]
         self.emit(context, softmax(self.integers(context, 0), constants, self.attribute("bits"), valid))
+
+
+class RowScale(BatOp):
+    """Rows of a compact word table: inputs values [B, L, d], scales [B, L]."""
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """Attributes: shift s."""
+        return {"shift": _REQUIRED_INT}
+
+    def make_shape_compatible_op(self, model: Any) -> NodeProto:
+        """The values are int8, the result float32."""
+        return helper.make_node("Cast", [self.onnx_node.input[0]], [self.onnx_node.output[0]], to=1)
+
+    def execute_node(self, context: dict[str, Any], graph: Any) -> None:
+        """Scale each row."""
+        values, scales = self.integers(context, 0), self.integers(context, 1)
+        self.emit(context, row_scale(values, scales, self.attribute("shift")))
 
 
 class Pool(BatOp):

@@ -20,12 +20,12 @@ def embed(host: HostPart, ids: Int64, types: Int64) -> Int64:
     Raises:
         InputError: empty, too long, or an id outside the vocabulary.
     """
-    limit, vocabulary = host.position.shape[0], host.word.shape[0]
+    limit, vocabulary = host.position.shape[0], host.word.vocabulary
     if not 1 <= len(ids) <= limit:
         raise InputError(f"a sequence has 1 to {limit} tokens; this one has {len(ids)}")
     if ids.min() < 0 or ids.max() >= vocabulary:
         raise InputError(f"token ids lie in 0..{vocabulary - 1}; got {ids.min()}..{ids.max()}")
-    rows = host.word[ids].astype(np.int64) + host.position[: len(ids)] + host.type[types]
+    rows = host.word.rows(ids) + host.position[: len(ids)] + host.type[types]
     norm = host.norm
     return layernorm(rows, norm.gamma, norm.beta, norm.shift, norm.epsilon)[0]
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from batflow.hls.packing import Int64, WeightKind, pack_weights
+from batflow.hls.packing import Int64, WeightKind, pack_bits, pack_weights
 from batflow.hls.program import (
     DYADICS,
     MATRICES,
@@ -26,6 +26,7 @@ from batflow.hls.program import (
     matrix_shape,
 )
 from batflow.hls.ranges import product_bits
+from batflow.hls.word_table import WordTable, plain_words
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -98,6 +99,20 @@ def _layer(
     )
 
 
+def random_words(rng: np.random.Generator, kind: str, vocab_size: int, hidden: int) -> WordTable:
+    """A word table of random integers in the storage ``kind``; row 0 has scale 0, row 1 the greatest."""
+    if kind == "int16":
+        return plain_words(rng.integers(-8000, 8000, size=(vocab_size, hidden)).astype(np.int16))
+    scale = rng.integers(0, 8000, size=vocab_size).astype(np.int16)
+    scale[:2] = 0, (1 << 15) - 1
+    if kind == "binary":
+        bits = rng.integers(0, 2, size=(vocab_size, hidden)).astype(np.bool_)
+        return WordTable(kind, pack_bits(bits), scale, 0, hidden)
+    values = rng.integers(-127, 128, size=(vocab_size, hidden)).astype(np.int8)
+    values[2], values[3] = 127, -127
+    return WordTable(kind, values, scale, 7, hidden)
+
+
 def random_program(
     seed: int,
     layers: int = 2,
@@ -110,6 +125,7 @@ def random_program(
     vocab_size: int = 200,
     classes: int = 3,
     pooling: str = "mean",
+    words: str = "int16",
 ) -> EncoderProgram:
     """A well-formed program of random integers; ``bits`` is one width or one for each site."""
     rng = np.random.default_rng(seed)
@@ -117,7 +133,7 @@ def random_program(
     widths = bits if isinstance(bits, dict) else dict.fromkeys(SITES, bits)
     frac_bits = 11
     host = HostPart(
-        word=rng.integers(-8000, 8000, size=(vocab_size, hidden)).astype(np.int16),
+        word=random_words(rng, words, vocab_size, hidden),
         position=rng.integers(-2000, 2000, size=(max_len, hidden)).astype(np.int16),
         type=rng.integers(-200, 200, size=(2, hidden)).astype(np.int16),
         norm=_norm(rng, hidden, frac_bits),

@@ -34,11 +34,13 @@ def test_layernorm_equals_the_reference(d: int) -> None:
         assert np.array_equal(layernorm(data, gamma, beta, shift, epsilon), wanted)
 
 
-@pytest.mark.parametrize(("seed", "hidden", "pooling"), [(1, 32, "mean"), (2, 64, "cls"), (3, 96, "mean")])
+@pytest.mark.parametrize("words", ["int16", "int8", "binary"])
+@pytest.mark.parametrize(("seed", "hidden", "pooling"), [(1, 32, "mean"), (2, 64, "cls"), (3, 100, "mean")])
 def test_embedding_and_classifier_equal_the_reference(
-    tmp_path: Path, seed: int, hidden: int, pooling: str
+    tmp_path: Path, seed: int, hidden: int, pooling: str, words: str
 ) -> None:
-    program = random_program(seed, layers=1, hidden=hidden, heads=2, ffn=32, max_len=40, pooling=pooling)
+    sizes = {"layers": 1, "hidden": hidden, "heads": 2, "ffn": 32, "max_len": 40}
+    program = random_program(seed, **sizes, pooling=pooling, words=words)  # type: ignore[arg-type]
     save_program(program, tmp_path / "program")
     host = load_program(tmp_path / "program")
     rng = np.random.default_rng(seed)

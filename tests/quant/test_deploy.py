@@ -57,10 +57,22 @@ def norm_rows(rows: Rows, c: Any) -> Rows:
     return [naive.layernorm(row, c.gain.tolist(), c.bias.tolist(), c.shift, c.epsilon) for row in rows]
 
 
+def naive_words(c: ModelConstants) -> dict[tuple[int, int], int]:
+    """The word table from its storage."""
+    table, found = c.word, {}
+    for i, row in enumerate(table.values.tolist()):
+        for d, q in enumerate(row):
+            found[i, d] = q
+            if table.kind != "int16":
+                found[i, d] = (q * int(table.scale[i]) + 2**table.shift // 2) // 2**table.shift
+    return found
+
+
 def naive_taps(c: ModelConstants, ids: list[int], types: list[int]) -> dict[str, Any]:
     """The whole classifier from its constants."""
+    word = naive_words(c)
     x = [
-        [int(c.word[i, d]) + int(c.position[t, d]) + int(c.kind[s, d]) for d in range(HIDDEN)]
+        [int(word[i, d]) + int(c.position[t, d]) + int(c.kind[s, d]) for d in range(HIDDEN)]
         for t, (i, s) in enumerate(zip(ids, types, strict=True))
     ]
     taps: dict[str, Any] = {"embed": norm_rows(x, c.embed_norm)}
@@ -116,6 +128,8 @@ CASES: list[dict[str, Any]] = [
 CASES += [
     {"bits": 3, "weight_scale": "tensor", "pooling": "cls"},
     {"bits": {"probs": 1, "ffn_mid": 1, "q": 8, "k": 1}},
+    {"embedding": "int8"},
+    {"embedding": "binary"},
 ]
 
 
@@ -180,14 +194,16 @@ def test_saturation_is_counted() -> None:
     assert model.saturations is not None and model.saturations.counts["L0.attn_sum"] > 0
 
 
-def test_the_student_trains_on_the_tables_that_are_deployed() -> None:
-    student = tiny_student()
+@pytest.mark.parametrize("embedding", ["int16", "int8", "binary"])
+def test_the_student_trains_on_the_tables_that_are_deployed(embedding: str) -> None:
+    student = tiny_student(embedding=embedding)
     c, e = build_constants(student), student.embeddings
-    for table, integers in ((e.word, c.word), (e.position, c.position), (e.kind, c.kind)):
+    word = c.word.rows(slice(None)).astype(np.int16)
+    for table, integers in ((e.word, word), (e.position, c.position), (e.kind, c.kind)):
         assert integers.dtype == np.int16
         assert np.array_equal(table.numpy() * 2.0**c.frac_bits_table, integers)
-    largest = sum(int(np.abs(t.astype(np.int64)).max()) for t in (c.word, c.position, c.kind))
-    assert 16000 < largest <= 32767
+    largest = sum(int(np.abs(t.astype(np.int64)).max()) for t in (word, c.position, c.kind))
+    assert (9000 if embedding == "binary" else 16000) < largest <= 32767
 
 
 def test_fraction_bits_leave_headroom() -> None:

@@ -104,7 +104,7 @@ def test_the_rms_is_over_true_tokens() -> None:
     squares = []
     for ids, types, mask in zip(split.ids.tolist(), split.types.tolist(), split.mask.tolist(), strict=True):
         for at in range(sum(mask)):
-            x = c.word[ids[at]].astype(np.int64) + c.position[at] + c.kind[types[at]]
+            x = c.word.rows(ids[at]) + c.position[at] + c.kind[types[at]]
             squares.append((x.astype(np.float64) ** 2).mean())
     assert rms == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-12)
 
