@@ -42,7 +42,9 @@ package softmax_pkg;
     ERROR_SCORE  = 3'd3   // a score does not fit SCORE_BITS
   } error_t;
 
+  /* verilator lint_off UNUSEDPARAM */  // not every unit needs each
   localparam int unsigned EXPONENT_BITS = 16;    // e, at most 2^15
   localparam int unsigned RECIPROCAL_BITS = 39;  // Kp
   localparam int unsigned QUOTIENT_BITS = 24;    // R = Kp / D < 2^39 / 2^15
+  /* verilator lint_on UNUSEDPARAM */
 endpackage

@@ -6,10 +6,12 @@
 // channel, channels ascending (one beat in all where `common` is set). TLAST on the job's last.
 // Two jobs are held, so the constants of the next job load while this one runs.
 package vector_pkg;
+  /* verilator lint_off UNUSEDPARAM */  // not every unit needs each
   localparam int unsigned M_BITS = 16;      // M, G: signed
   localparam int unsigned C_BITS = 46;      // C, B: signed, below 2^45 in magnitude
   localparam int unsigned LEVEL_BITS = 50;  // two products and C
   localparam logic [7:0] MAX_SHIFT = 8'd40;
+  /* verilator lint_on UNUSEDPARAM */
 
   // Config of QU and VU: bits [127:96] are zero, then these fields, first field in the highest bits.
   typedef struct packed {
