@@ -83,6 +83,10 @@ class RunConfig(BaseModel):
     def _check_sources(self) -> Self:
         if self.glue_dir is not None and self.tsv is not None:
             raise ValueError("give glue_dir or tsv, not both")
+        if self.activation != "elastic" and any(s.rounded or s.select == "integer" for s in self.stages()):
+            raise ValueError(
+                f"activation {self.activation} has no integer model; leave out rounded and select=integer"
+            )
         attention = self.recipe is not None and any(stage.attention_weight for stage in self.stages())
         if attention and self.keep_teacher_outputs:
             raise ValueError("kept teacher outputs hold no attention scores; set keep_teacher_outputs=false")

@@ -56,7 +56,8 @@ def train_stages(
             _round(student, data[0])
         target = teacher if stage.target == "teacher" or previous is None else previous
         history = _fit_stage(run, plan[: index + 1], student, target, data)
-        calibrate_residual(student, data[0])
+        if student.config.deployable:
+            calibrate_residual(student, data[0])
         student.eval()
         records.append(_record(stage, student, history, data[2]))
         if run.config.keep_stages:
@@ -138,10 +139,17 @@ def _record(stage: PlannedStage, student: BmtClassifier, history: list[Any], tes
         "bits_per_weight": BITS_PER_WEIGHT[stage.weight],
         "dev": max(record["dev"] for record in history),
         "test": score(predict(student, test), test.targets),
-        "integer_test": integer_score(student, test),
+        **_integer_figures(student, test),
         "seconds": round(sum(record["seconds"] for record in history), 2),
         "history": history,
     }
+
+
+def _integer_figures(student: BmtClassifier, test: Split) -> dict[str, Any]:
+    """Return the score of deploy mode; a baseline of activations has none, and says so."""
+    if student.config.deployable:
+        return {"integer_test": integer_score(student, test)}
+    return {"integer_test": None, "deployable": False}
 
 
 def joined_history(stages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

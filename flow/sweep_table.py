@@ -52,12 +52,15 @@ def majority_share(run: RunFolder) -> float | None:
 
 
 def make_row(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Return the row of one method and width; ``drop`` is paired: each seed has its own teacher."""
+    """Return the row of one method and width; ``drop`` is paired: each seed has its own teacher.
+
+    A baseline of activations has no integer model: its ``integer`` and ``drop`` are None.
+    """
     first = cells[0]
     config = first.run.config
     trained = [read_json(cell.run.artefact("train.json")) for cell in cells]
     teachers = [read_json(cell.run.artefact("teacher.json")) for cell in cells]
-    integers = [record["integer_test"] for record in trained]
+    integers = [record["integer_test"] for record in trained if record["integer_test"] is not None]
     floats = [record["test"] for record in teachers]
     return {
         "key": f"{config.task}_l{config.layers}_{SHORT_WEIGHT[config.weight]}a{first.bits}_{first.method}",
@@ -69,10 +72,10 @@ def make_row(cells: Sequence[Cell]) -> dict[str, Any]:
         "seeds": [cell.seed for cell in cells],
         "epochs": [len(record["history"]) for record in trained],
         "seconds": [round(sum(r["seconds"] for r in record["history"]), 1) for record in trained],
-        "integer": summary(integers),
+        "integer": summary(integers) if integers else None,
         "fake_quantized": summary([record["test"] for record in trained]),
         "teacher": summary(floats),
-        "drop": summary([f - i for f, i in zip(floats, integers, strict=True)]),
+        "drop": summary([f - i for f, i in zip(floats, integers, strict=True)]) if integers else None,
         "test_sentences": trained[0]["test_sentences"],
         "metric": trained[0]["metric"],
         "controls": teachers[0]["controls"] | {"majority": majority_share(first.run)},
@@ -88,8 +91,10 @@ def make_table(name: str, cells: Sequence[Cell], planned: int) -> dict[str, Any]
     return {"name": name, "source": "trained", "cells": len(cells), "cells_planned": planned, "rows": rows}
 
 
-def text_of(figure: dict[str, Any]) -> str:
-    """Return "91.2 ± 0.8", or the mean alone where one seed allows no interval."""
+def text_of(figure: dict[str, Any] | None) -> str:
+    """Return "91.2 ± 0.8", the mean alone where one seed allows no interval, or "none"."""
+    if figure is None:
+        return "none"
     interval = figure["interval"]
     return f"{figure['mean']:.1f}" + ("" if interval is None else f" ± {interval:.1f}")
 

@@ -89,6 +89,7 @@ def train_step(run: RunFolder, advance: Advance) -> None:
         "test": stages[-1]["test"],
         "integer_test": stages[-1]["integer_test"],
         "test_sentences": len(data[2]),
+        **({} if described.deployable else {"deployable": False}),
     }
     named = {} if config.recipe is None else {"recipe": config.recipe.name}
     teacher_record = {key: run_json(run, "teacher")[key] for key in ("test", "controls")}

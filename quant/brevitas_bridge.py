@@ -14,7 +14,8 @@ from brevitas.inject import ExtendedInjector
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
-from .config import FREE_BETA_SITES, UNSIGNED_SITES, BmtConfig, Precision
+from .baselines import MinMaxQuant, RuntimeMinQuant
+from .config import FREE_BETA_SITES, UNSIGNED_SITES, ActivationKind, BmtConfig, Precision
 from .precision import linear
 from .quantizers import ElasticQuant, WeightQuant
 
@@ -25,6 +26,25 @@ class ElasticActivation(ExtendedInjector):  # type: ignore[misc]
     proxy_class = ActQuantProxyFromInjector
     tensor_quant = ElasticQuant
     narrow_range = False
+
+
+class RuntimeMinActivation(ElasticActivation):
+    """Brevitas injector of BiT's run-time minimum, a baseline."""
+
+    tensor_quant = RuntimeMinQuant
+
+
+class MinMaxActivation(ElasticActivation):
+    """Brevitas injector of dynamic min-max, a baseline."""
+
+    tensor_quant = MinMaxQuant
+
+
+INJECTORS: dict[ActivationKind, type[ExtendedInjector]] = {
+    "elastic": ElasticActivation,
+    "bit_runtime_min": RuntimeMinActivation,
+    "minmax_dynamic": MinMaxActivation,
+}
 
 
 class CoefficientWeight(ExtendedInjector):  # type: ignore[misc]
@@ -49,7 +69,7 @@ class PreciseQuantLinear(qnn.QuantLinear):  # type: ignore[misc]
 def activation_site(config: BmtConfig, site: str) -> nn.Module:
     """Return the Brevitas identity layer that quantizes ``site`` of a layer."""
     layer = qnn.QuantIdentity(
-        ElasticActivation,
+        INJECTORS[config.activation],
         bits=config.bits[site],
         signed=site not in UNSIGNED_SITES,
         free_beta=site in FREE_BETA_SITES,

@@ -53,8 +53,9 @@ def calibrate_residual(
     layer 0's attention sum, and so on, with ``headroom`` times the largest seen.
 
     Raises:
-        InputError: a value does not fit 16 bits at all.
+        InputError: a value does not fit 16 bits at all, or the activations are a baseline's.
     """
+    model.config.require_deployable()
     layers = model.encoder.quant_layers()
     small = Split(*(t[:sentences] for t in (split.ids, split.types, split.mask, split.targets)))
     for layer in layers:

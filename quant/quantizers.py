@@ -79,8 +79,12 @@ class ElasticQuant(nn.Module):
 
     def quantize(self, x: Tensor) -> Tensor:
         """Return the value ``alpha * q + beta`` for each element of ``x``."""
+        return self.elastic(x, self.beta)
+
+    def elastic(self, x: Tensor, beta: Tensor) -> Tensor:
+        """Return ``alpha * q + beta`` for a ``beta`` of the caller's."""
         apply: Callable[..., Tensor] = _ElasticFunction.apply
-        return apply(x, self.alpha, self.beta, self.lo, self.hi, self.bipolar)
+        return apply(x, self.alpha, beta, self.lo, self.hi, self.bipolar)
 
     def integers(self, x: Tensor) -> Tensor:
         """Return q as int64 (no gradient); the reference that tests compare with."""
