@@ -7,7 +7,7 @@
 Nothing is measured here: every figure is read from the sweeps' run folders. A key is
 TASK_MODEL_SETTING_METHOD, such as ``trec_l2_w1a4_direct``; its value is deploy mode on the whole
 test split, the mean over seeds with half of the 95 % interval. Cells that kept the models of their
-stages give a row for each of them.
+stages give a row for each of them. A baseline without an integer form gives KEY_training_mode.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def _mean(values: Sequence[float], unit: str) -> Figure:
 
 def row_figure(points: Sequence[Point], metric: str, sentences: int) -> Figure:
     """Return the figure of one key: ``points`` are its seeds; ``drop`` is paired by seed."""
-    drop, interval = mean_interval([point.teacher - point.integer for point in points])
+    drop, interval = mean_interval([point.teacher - point.score for point in points])
     seconds = [point.seconds for point in points if point.seconds is not None]
     finished = [point.run.done.get("train", {}).get("finished", "") for point in points]
     whole = len(seconds) == len(points)
-    return _mean([point.integer for point in points], UNITS[metric]) | {
-        "values": [round(point.integer, 2) for point in points],
+    return _mean([point.score for point in points], UNITS[metric]) | {
+        "values": [round(point.score, 2) for point in points],
         "seeds": [point.seed for point in points],
         "bits_per_weight": points[0].bits_per_weight,
         "float": round(sum(point.teacher for point in points) / len(points), 2),

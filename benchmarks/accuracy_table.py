@@ -12,7 +12,7 @@ from batflow.files import write_bytes
 
 BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 ROW = re.compile(
-    r"(?P<task>[a-z0-9-]+)_l(?P<layers>\d+)_w(?P<kind>[1t])a(?P<bits>\d+|mixed)_(?P<method>[^_]+)"
+    r"(?P<task>[a-z0-9-]+)_l(?P<layers>\d+)_w(?P<kind>[1t])a(?P<bits>\d+|mixed)_(?P<method>.+?)(?P<mode>_training_mode)?"
 )
 COLUMNS = (
     *("task", "layers", "W", "A", "method", "bits per weight", "seeds"),
@@ -25,6 +25,8 @@ NOTE = (
     "the model, all stages before it included, on a shared machine. Ladder: sentences of a sample that some",
     "engine answers with other integers.",
 )
+LADDER = "_ladder_mismatches"
+"""What the key of a row's ladder figure ends in (benchmarks/ladder.py)."""
 Record = dict[str, Any]
 
 
@@ -35,7 +37,7 @@ def _text(value: float | None, half: float | None) -> str:
 
 
 def _ladder(figures: Record, key: str) -> str:
-    found = figures.get(f"{key}_ladder_mismatches")
+    found = figures.get(key + LADDER)
     return "-" if found is None else f"{found['value']} of {found['sentences']}"
 
 
@@ -46,7 +48,7 @@ def _row(match: re.Match[str], found: Record, figures: Record) -> list[str]:
         match["layers"],
         match["kind"],
         match["bits"],
-        match["method"],
+        match["method"] + (" (training mode)" if match["mode"] else ""),
         str(found["bits_per_weight"]),
         " ".join(str(seed) for seed in found["seeds"]),
         _text(found["value"], found["interval95"]),
@@ -80,7 +82,8 @@ def as_markdown(record: Record) -> str:
     """
     try:
         figures = record["figures"]
-        rows = sorted((match for match in map(ROW.fullmatch, figures) if match), key=_order)
+        keys = (key for key in figures if not key.endswith(LADDER))
+        rows = sorted((match for match in map(ROW.fullmatch, keys) if match), key=_order)
         groups = dict.fromkeys(f"{match['task']}_l{match['layers']}" for match in rows)
         commands = ", ".join(f"`{command}`" for command in record["command"].split("; "))
         lines = [

@@ -24,11 +24,9 @@ from batflow.flow.engines import CsimRung, DeployRung, QonnxRung, ReferenceRung
 from batflow.flow.hardware_steps import accelerator_config
 from batflow.flow.sentences import held_out
 from batflow.flow.verify import Engine, Result, climb
-from benchmarks.accuracy_table import write_table
+from benchmarks.accuracy_table import LADDER, write_table
 from benchmarks.slice import RESULTS, Figure, figure
 from benchmarks.sweep_points import Point, by_key, read_points
-
-SUFFIX = "_ladder_mismatches"
 
 
 def climb_point(point: Point, sentences: int, folder: Path) -> Result:
@@ -85,13 +83,13 @@ def climb_all(
         raise FormatError(f"{output} holds no figures; run `python -m benchmarks.accuracy` first")
     figures = record["figures"]
     wrong: list[str] = []
-    for key, (point, *_) in by_key(points).items():
-        known = figures.get(key + SUFFIX, {})
+    for key, (point, *_) in by_key([point for point in points if point.deployable]).items():
+        known = figures.get(key + LADDER, {})
         same = known.get("checkpoint_sha256") == sha256_file(point.checkpoint)
         if not (same and known["sentences"] >= sentences):
-            figures[key + SUFFIX] = ladder_figure(point, sentences)
+            figures[key + LADDER] = ladder_figure(point, sentences)
             write_json(output, record)
-        found = figures[key + SUFFIX]
+        found = figures[key + LADDER]
         say(f"{key}, seed {found['seed']}: {found['value']} mismatches over {found['sentences']} sentences")
         if found["value"]:
             wrong.append(key)

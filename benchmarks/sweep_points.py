@@ -25,24 +25,41 @@ APART = {
 """Settings in which two points of one key may differ."""
 
 
+TRAINING_MODE = "_training_mode"
+
+
 @dataclass(frozen=True)
 class Point:
-    """One trained model of one seed. ``integer`` and ``teacher`` are in percent.
+    """One trained model of one seed. ``score`` and ``teacher`` are in percent.
 
+    ``score`` is that of deploy mode; a baseline that cannot be deployed has its training mode's,
+    and a key that ends in ``_training_mode``. ``other_key`` serves where another model has ``key``:
+    the ternary model on the way to a split is one for all methods, unless their settings differ.
     ``seconds`` is the student's training up to this model, all stages before it included; None
     where an unfinished cell does not say it. ``settings`` decide whether points belong together.
     """
 
     key: str
+    other_key: str | None
     group: str
     seed: int
     bits_per_weight: int
-    integer: float
+    score: float
     teacher: float
     seconds: float | None
     checkpoint: Path
     run: RunFolder
     settings: str
+
+    @property
+    def deployable(self) -> bool:
+        """Whether the model has an integer form."""
+        return not self.key.endswith(TRAINING_MODE)
+
+    def like(self, other: Point) -> bool:
+        """Whether both may stand in one row: equal settings, and equal figures of an equal seed."""
+        figures = (self.score, self.teacher) == (other.score, other.teacher)
+        return self.settings == other.settings and (figures or self.seed != other.seed)
 
     @property
     def teacher_record(self) -> dict[str, Any]:
@@ -124,15 +141,18 @@ def _point(
     widths = set(record["bits"].values())
     width = str(widths.pop()) if len(widths) == 1 else "mixed"
     group = f"{config.task}_l{config.layers}"
-    # The ternary model on the way to a split is the same for every method that splits it.
-    label = "ternary" if weight == "ternary" != config.weight else method
+    stem = f"{group}_{SHORT_WEIGHT[weight]}a{width}_"
+    ternary = weight == "ternary" != config.weight
+    deployed = record["integer_test"]
+    end = TRAINING_MODE if deployed is None else ""
     kept = run.artefact(f"student.{record['name']}.npz")
     return Point(
-        f"{group}_{SHORT_WEIGHT[weight]}a{width}_{label}",
+        f"{stem}{'ternary' if ternary else method}{end}",
+        f"{stem}{method}-ternary{end}" if ternary else None,
         group,
         config.seed,
         BITS_PER_WEIGHT[weight],
-        record["integer_test"],
+        record["test"] if deployed is None else deployed,
         teacher,
         seconds,
         kept if kept.is_file() else run.artefact("student.npz"),
@@ -154,13 +174,18 @@ def by_key(points: Sequence[Point]) -> dict[str, list[Point]]:
     """
     found: dict[str, dict[int, Point]] = {}
     for point in points:
-        row = found.setdefault(point.key, {})
-        other = row.get(point.seed, next(iter(row.values()), point))
-        figures = other.seed != point.seed or (other.integer, other.teacher) == (point.integer, point.teacher)
-        if other.settings != point.settings or not figures:
+        key = point.key
+        if point.other_key and not _fits(point, found.get(key, {})):
+            key = point.other_key
+        row = found.setdefault(key, {})
+        if not _fits(point, row):
             raise InputError(
-                f"{point.key} of seed {point.seed} is in {other.run.path} and in {point.run.path} with other"
-                " settings or figures; give one of the sweeps"
+                f"{key} of seed {point.seed} is in {next(iter(row.values())).run.path} and in"
+                f" {point.run.path} with other settings or figures; give one of the sweeps"
             )
         row.setdefault(point.seed, point)
     return {key: [row[seed] for seed in sorted(row)] for key, row in found.items()}
+
+
+def _fits(point: Point, row: dict[int, Point]) -> bool:
+    return all(point.like(other) for other in row.values())

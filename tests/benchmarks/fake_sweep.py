@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,14 @@ def add_cell(
     folder: Path,
     method: str,
     seed: int,
-    integers: dict[str, float],
+    integers: Mapping[str, float | None],
     teacher: float,
     **settings: Any,
 ) -> Cell:
-    """Write a finished cell at 1 bit; ``integers`` are the integer scores of its stages by name."""
+    """Write a finished cell at 1 bit; ``integers`` are the integer scores of its stages by name.
+
+    A stage without one is a baseline that scores 60 in training mode.
+    """
     values = {"task": "mrpc", "layers": 6, "bits": 1, "seed": seed, "keep_stages": True} | settings
     config = RunConfig.create(values)
     run = start_run(folder, f"{method}-a1-s{seed}", config)
@@ -40,7 +43,7 @@ def add_cell(
     planned = {stage.name: stage for stage in config.stages()}
     stages = [
         {"name": name, "weight": planned[name].weight, "bits": planned[name].bits, "integer_test": value}
-        | {"seconds": 10.0 * seed, "history": [{"seconds": 10.0 * seed}], "test": value}
+        | {"seconds": 10.0 * seed, "history": [{"seconds": 10.0 * seed}], "test": value or 60.0}
         for name, value in integers.items()
     ]
     metric = {"metric": "accuracy", "test_sentences": SENTENCES}

@@ -15,6 +15,7 @@ from tests.benchmarks.fake_sweep import add_cell, finish
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 A = ("a8", "a4", "a2", "a1")
+ROW = {"method": "minmax", "bits": 1, "seeds": [1]}
 
 
 def stages(*values: float, first: tuple[str, ...] = ()) -> dict[str, float]:
@@ -98,6 +99,30 @@ def test_the_ternary_stage_of_both_splits_is_one_row(tmp_path: Path) -> None:
     assert figures["mrpc_l6_w1a8_wtws"]["train_s"] == 20.0
 
 
+def test_ternary_stages_of_other_settings_have_their_own_rows(tmp_path: Path) -> None:
+    """Two methods that differ in more than the split: the second one's ternary model is another."""
+    folder = tmp_path / "mrpc-l6"
+    values = stages(85.5, 85.0, 84.0, 82.0, 80.0, first=("ternary",))
+    recipe = {"weight": "wtws", "recipe": "split"}
+    cells = [
+        add_cell(folder, "wtws", 1, values, 87.0, **recipe),
+        add_cell(folder, "long", 1, values | {"ternary": 86.5}, 87.0, **recipe, student_epochs=9),
+    ]
+    figures = collect(tmp_path / "out.json", finish(folder, cells))
+    assert figures["mrpc_l6_wta8_ternary"]["value"] == 85.5
+    assert figures["mrpc_l6_wta8_long-ternary"]["value"] == 86.5
+
+
+def test_a_baseline_without_integers_says_so(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    cell = add_cell(tmp_path / "s", "minmax", 1, {"student": None}, 87.0)
+    write_json(tmp_path / "s" / "sweep.json", {"cells": 1, "cells_planned": 1, "rows": [ROW]})
+    figures = collect(tmp_path / "out.json", cell.run.path.parent, "--table", page)
+    assert figures["mrpc_l6_w1a1_minmax_training_mode"]["value"] == 60.0
+    assert "mrpc_l6_w1a1_minmax" not in figures and "| minmax (training mode) |" in page.read_text()
+
+
 def test_without_kept_stages_only_the_last_counts(tmp_path: Path) -> None:
     recipe = {"weight": "binary", "recipe": "stepped", "keep_stages": False}
     cell = add_cell(tmp_path / "s", "stepped", 1, stages(87, 86, 84, 80), 87.0, **recipe)
@@ -144,7 +169,10 @@ def test_partial_takes_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixtu
 Change = Callable[[Path], list[Path]]
 FAULTS: dict[str, tuple[Change, str]] = {
     "same seed, other figure": (
-        lambda p: [split(p / "a"), split(p / "b", ternary=80.0)],
+        lambda p: [
+            finish(p / n, [add_cell(p / n, "direct", 1, {"student": value}, 87.0)])
+            for n, value in (("a", 80.0), ("b", 81.0))
+        ],
         "with other settings or figures; give one",
     ),
     "other settings": (

