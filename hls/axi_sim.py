@@ -7,7 +7,7 @@ The memory is `axi_memory.h`; it checks the master's side of the protocol too.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -92,18 +92,15 @@ class MemorySim(AxisSim):
         super().__init__(module)
         self._data: Bytes = np.zeros(0, np.uint8)
 
-    def attach(self, data: Bytes, base: int, timing: Timing | None = None, faults: Faults | None = None) -> None:
+    def attach(
+        self, data: Bytes, base: int, timing: Timing | None = None, faults: Faults | None = None
+    ) -> None:
         """Put ``data`` (uint8) at byte address ``base`` and set how the memory behaves."""
         self._data = np.ascontiguousarray(data)
-        given = [timing or Timing(), faults or Faults()]
-        shapes = [_Timing, _Faults]
-        parts = [
-            shape(*(getattr(value, f.name) for f in fields(value)))
-            for shape, value in zip(shapes, given, strict=True)
-        ]
+        settings = _Timing(*astuple(timing or Timing())), _Faults(*astuple(faults or Faults()))
         start, size = ctypes.c_uint64(base), ctypes.c_uint64(self._data.size)
         pointer = ctypes.c_void_p(self._data.ctypes.data)
-        self._library.axi_setup(self._handle, pointer, start, size, *map(ctypes.byref, parts))
+        self._library.axi_setup(self._handle, pointer, start, size, *map(ctypes.byref, settings))
 
     def report(self) -> MemoryReport:
         """What the memory has counted.
