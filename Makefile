@@ -23,6 +23,7 @@ help:
 
 $(INSTALLED): pyproject.toml scripts/bootstrap.sh
 	@scripts/bootstrap.sh $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -e '.[formal]'
 	@touch $@
 
 demo: $(INSTALLED)
