@@ -108,6 +108,11 @@ class Engine:
             self._library.bf_close(self._handle)
             self._handle = None
 
+    @property
+    def handle(self) -> Any:
+        """The ``bf_engine`` pointer, for functions that one kind of engine has beside the ABI."""
+        return self._handle
+
     def _text(self, handle: int | None) -> str:
         return bytes(self._library.bf_last_error(handle)).decode(errors="replace")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from batflow.files import write_bytes
 
 from .image import c_header
-from .registers.forms import markdown_table
+from .registers.forms import markdown_table, sv_package
 from .registers.table import ERRORS, REGISTERS, VERSION
 
 KERNELS = Path(__file__).parent / "kernels"
+RTL = Path(__file__).parent / "rtl"
 DOCS = Path(__file__).parents[1] / "docs"
 """Of a checkout; an installed package has no docs to write."""
 
@@ -103,6 +104,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     KERNELS / "image_layout.hpp": c_header,
     KERNELS / "registers.hpp": registers_header,
     KERNELS / "tables.hpp": tables_header,
+    RTL / "registers_pkg.sv": sv_package,
     DOCS / "registers.md": registers_page,
 }
 """File -> function that makes its text."""

@@ -6,14 +6,26 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from batflow.errors import UserError
+from batflow.hls.config import AcceleratorConfig
+from batflow.hls.cosim_build import TOP, rtl_parameters, rtl_sources
 from batflow.hls.cosim_qmm import engine_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
 from batflow.hls.vector_protocol import NormConfig, VectorConfig
 from batflow.hls.verilator import RTL_FOLDER, Module, find_verilator
+
+ECHO_MODULES = Path(__file__).parents[1] / "tests" / "hls" / "sv"
+"""MHA and FFN that pass rows through: control and streams are linted around them."""
+
+
+def control_module() -> Module:
+    """The accelerator's top with its two modules replaced."""
+    parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8)) | {"CONFIG_HASH": 1}
+    return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER))), parameters, (), ())
 
 
 def main() -> int:
@@ -33,7 +45,8 @@ def main() -> int:
         )
         for depth, form in ((5, 0), (16, 1))
     ]
-    for module in (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig()), *fifos):
+    units = (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig()), *fifos)
+    for module in (*units, control_module()):
         used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]

@@ -5,7 +5,7 @@
 #include <cstdint>
 namespace bat {
 namespace reg {
-constexpr std::uint32_t kVersion = 0x00010000;
+constexpr std::uint32_t kVersion = 0x00010001;
 enum Offset : std::uint32_t {
   CTRL = 0x00,  // Start and status, as Vitis HLS ap_ctrl_hs
   GIE = 0x04,  // bit 0: global interrupt enable
@@ -27,6 +27,8 @@ enum Offset : std::uint32_t {
   STALL_SOFTMAX = 0xE0,  // cycles a QMM engine waited for softmax
   STALL_LN = 0xF0,  // cycles a QMM engine waited for LayerNorm
   SATURATIONS = 0x100,  // values that residual or LN saturation changed
+  CYCLES_MHA_QMM = 0x110,  // cycles in which the QMM engine of MHA took operands
+  CYCLES_FFN_QMM = 0x120,  // cycles in which the QMM engine of FFN took operands
 };
 enum FieldBit : std::uint32_t {
   AP_START = 1u,  // write 1 to start; refused with ERROR busy while a run is on
@@ -52,7 +54,7 @@ struct Entry {
   std::uint32_t words;
   bool writable;
 };
-constexpr Entry kTable[20] = {
+constexpr Entry kTable[22] = {
     {CTRL, 1, true},
     {GIE, 1, true},
     {IER, 1, true},
@@ -73,6 +75,8 @@ constexpr Entry kTable[20] = {
     {STALL_SOFTMAX, 2, false},
     {STALL_LN, 2, false},
     {SATURATIONS, 1, false},
+    {CYCLES_MHA_QMM, 2, false},
+    {CYCLES_FFN_QMM, 2, false},
 };
 }  // namespace reg
 }  // namespace bat

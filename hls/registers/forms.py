@@ -81,14 +81,25 @@ def _constants() -> Iterator[tuple[str, int]]:
 
 
 def sv_package() -> str:
-    """Return ``bat_registers_pkg.sv``: the constants as 32-bit localparams."""
+    """Return ``registers_pkg.sv``: the constants as 32-bit localparams, and which offsets exist."""
+    offsets = [f"32'h{r.offset + 4 * word:03X}" for r in REGISTERS for word in range(r.words)]
+    rows = [", ".join(offsets[i : i + 10]) for i in range(0, len(offsets), 10)]
     body = [f"  localparam logic [31:0] {name} = 32'h{value:08X};" for name, value in _constants()]
     return "\n".join(
         [
             "// SPDX-License-Identifier: Apache-2.0",
             f"// {_NOTE}",
-            "package bat_registers_pkg;",
+            "package registers_pkg;",
+            "  /* verilator lint_off UNUSEDPARAM */",
             *body,
+            "  /* verilator lint_on UNUSEDPARAM */",
+            "",
+            "  // Whether a register has a word at the byte offset.",
+            "  function automatic logic is_register(logic [31:0] offset);",
+            "    return offset inside {",
+            *(f"      {row}{',' if row != rows[-1] else ''}" for row in rows),
+            "    };",
+            "  endfunction",
             "endpackage",
             "",
         ]

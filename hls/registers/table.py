@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = 0x0001_0000
-"""Value of the VERSION register: major 1, minor 0."""
+VERSION = 0x0001_0001
+"""Value of the VERSION register: major 1, minor 1."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ REGISTERS: tuple[Register, ...] = (
     Register("STALL_SOFTMAX", 0xE0, 2, "ro", "cycles a QMM engine waited for softmax"),
     Register("STALL_LN", 0xF0, 2, "ro", "cycles a QMM engine waited for LayerNorm"),
     Register("SATURATIONS", 0x100, 1, "ro", "values that residual or LN saturation changed"),
+    Register("CYCLES_MHA_QMM", 0x110, 2, "ro", "cycles in which the QMM engine of MHA took operands"),
+    Register("CYCLES_FFN_QMM", 0x120, 2, "ro", "cycles in which the QMM engine of FFN took operands"),
 )
 """All registers in address order."""
 

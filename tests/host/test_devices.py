@@ -156,12 +156,12 @@ def test_plain_pynq_code(bundle_dir: Path, mode: pytest.MonkeyPatch) -> None:
     assert overlay.ip_dict["bat_top_0"]["type"] == "xilinx.com:hls:bat_top:1.0"
     assert isinstance(overlay.axi_dma_0, pynq.lib.dma.DMA)
     registers = overlay.bat_top_0.register_map
-    assert int(registers.VERSION) == 0x0001_0000
+    assert int(registers.VERSION) >> 16 == 1
     assert registers.CTRL.AP_IDLE == 1
     registers.BATCH = 5
     assert overlay.bat_top_0.read(0x30) == 5
     mmio = pynq.MMIO(0xA001_0000, 0x10000, device=instance())
-    assert mmio.read(0x50) == 0x0001_0000
+    assert mmio.read(0x50) == int(registers.VERSION)
     assert pynq.Clocks.fclk0_mhz == pytest.approx(249.9975)
     source = pynq.allocate((256,), "u2", target=instance())
     assert source.physical_address % PAGE == 0

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build the cosim engine: the Verilated ``bat_accelerator`` of a config behind ``engine_abi.h``.
+
+Built libraries are kept in ``$BATFLOW_CACHE/cosim`` under a hash of all that they depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batflow.errors import EngineError, InputError, MissingToolError
+from batflow.files import atomic_path, cache_folder
+
+from .config import AcceleratorConfig
+from .verilator import RTL_FOLDER, Verilator, find_verilator
+
+TOP = "bat_accelerator"
+_HLS = Path(__file__).parent
+_CPP = _HLS / "cosim_engine.cpp"
+_HEADERS = (
+    *("cosim_engine.hpp", "cosim_streams.hpp", "cosim_watch.hpp", "cosim_wave.hpp"),
+    *("axi_memory.h", "engine_abi.h", "kernels/registers.hpp"),
+)
+_WORD = re.compile(r"\b[a-z]\w*\b")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_CFLAGS = "-fPIC -std=gnu++17 -fno-gnu-unique"
+_MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O2 OPT_SLOW=-O0"
+_SPLIT = "40000"
+"""Statements of a generated C++ file: keeps the compiler's memory small."""
+WATCHDOG_BITS = 20
+
+
+@dataclass(frozen=True)
+class CosimBuild:
+    """How to build, beside the config.
+
+    ``strict``: registers without reset start at random values (tests), else at 0 (faster).
+    ``trace``: waveforms on request. ``folders``: searched for modules before ``hls/rtl``.
+    ``watchdog_bits``: a run ends after 2^this clocks without movement.
+    """
+
+    strict: bool = False
+    trace: bool = False
+    folders: tuple[Path, ...] = ()
+    watchdog_bits: int = WATCHDOG_BITS
+
+
+def rtl_sources(top: str, folders: Sequence[Path]) -> list[Path]:
+    """Files of ``top`` and of all modules and packages it uses, users after what they use.
+
+    A module lies in a file of its name, in the first of ``folders`` that has one.
+
+    Raises:
+        InputError: there is no file for ``top``.
+    """
+    files = {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.sv"))}
+    if top not in files:
+        raise InputError(f"no {top}.sv in {', '.join(map(str, folders))}")
+    found: dict[str, Path] = {}
+    entered: set[str] = set()
+
+    def visit(name: str) -> None:
+        entered.add(name)
+        for word in sorted(set(_WORD.findall(_COMMENT.sub("", files[name].read_text())))):
+            if word in files and word not in entered:
+                visit(word)
+        found[name] = files[name]
+
+    visit(top)
+    return list(found.values())
+
+
+def lanes(config: AcceleratorConfig) -> int:
+    """Values a beat of every stream of the RTL.
+
+    Raises:
+        InputError: the config has different lanes for its units, which the RTL has not.
+    """
+    given = {config.vu_lanes, config.ln_lanes, config.softmax_lanes}
+    if len(given) > 1:
+        raise InputError(
+            f"vu_lanes {config.vu_lanes}, ln_lanes {config.ln_lanes} and softmax_lanes "
+            f"{config.softmax_lanes} differ; the RTL has one number of lanes, so give them one value"
+        )
+    return config.vu_lanes
+
+
+def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS) -> dict[str, int]:
+    """Parameters of ``bat_accelerator`` but for its CONFIG_HASH. Raises as :func:`lanes`."""
+    return {
+        "MHA_TOKENS": config.qmm_tokens,
+        "FFN_TOKENS": config.ffn_qmm_tokens or config.qmm_tokens,
+        "OUTPUTS": config.qmm_outputs,
+        "SIMD": config.qmm_simd_bits,
+        "LANES": lanes(config),
+        "PARTS": config.weight_planes,
+        "A_TOKENS": config.activation_tokens,
+        "RESULT_TILES": config.result_tiles,
+        "MAX_BITS": config.max_bits,
+        "MAX_LAYERS": config.max_layers,
+        "MAX_TOKENS": config.max_tokens,
+        "MAX_HIDDEN": config.max_hidden,
+        "MAX_HEADS": config.max_heads,
+        "MAX_FFN": config.max_ffn,
+        "BUS_BITS": config.weight_bus_bits,
+        "MAX_IN_FLIGHT": config.sequences_in_flight,
+        "WATCHDOG_BITS": watchdog_bits,
+    }
+
+
+def engine_header(config: AcceleratorConfig, strict: bool) -> str:
+    """Return ``batflow_cosim.hpp``: the constants of an engine and its info text."""
+    info = {
+        "kind": "cosim",
+        "cycles_source": "cosim",
+        "config": config.model_dump(),
+        "config_hash": config.config_hash(),
+    }
+    lines = [
+        "// SPDX-License-Identifier: Apache-2.0",
+        "// Generated from an accelerator config by hls/cosim_build.py; do not edit.",
+        "#ifndef BATFLOW_COSIM_HPP",
+        "#define BATFLOW_COSIM_HPP",
+        "namespace batflow {",
+        f"constexpr int kBusBytes = {config.weight_bus_bits // 8}, kLanes = {lanes(config)};",
+        f"constexpr int kMemoryLatency = {config.memory_latency_cycles};",
+        f"constexpr int kMemoryBytes = {1024 * config.memory_bytes_per_cycle};  // per 1024 clocks",
+        f"constexpr bool kStrict = {'true' if strict else 'false'};",
+        f'constexpr const char* kEngineInfo = R"json({json.dumps(info, sort_keys=True)})json";',
+        "}  // namespace batflow",
+        "#endif",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _flags(build: CosimBuild) -> list[str]:
+    unknown = "unique" if build.strict else "fast"
+    flags = ["-Wall", "-O3", "--no-timing", "--x-assign", unknown, "--x-initial", unknown]
+    flags += ["--output-split", _SPLIT, "--threads", "1"]
+    return [*flags, "--trace"] if build.trace else flags
+
+
+def _cflags() -> str:
+    popcount = " -mpopcnt" if platform.machine() in ("x86_64", "AMD64") else ""
+    return f"{_CFLAGS}{popcount}"
+
+
+def _key(tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str) -> str:
+    sources = rtl_sources(TOP, (*build.folders, RTL_FOLDER))
+    facts = (tool.version, _flags(build), _cflags(), _MAKEFLAGS, sysconfig.get_platform(), parameters, header)
+    digest = hashlib.sha256(repr(facts).encode())
+    for path in (*sources, _CPP, *(_HLS / name for name in _HEADERS)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
+
+
+def build_cosim(config: AcceleratorConfig, build: CosimBuild | None = None) -> Path:
+    """Return the cosim engine library of ``config``, built when it is not in the cache.
+
+    The library follows ``hls/engine_abi.h``.
+
+    Raises:
+        MissingToolError: no Verilator, C++ compiler or make.
+        InputError: the RTL cannot have this config; the message says which value.
+        EngineError: the build fails for another reason.
+    """
+    build = build or CosimBuild()
+    tool = find_verilator()
+    for name in ("make", "g++"):
+        if shutil.which(name) is None:
+            raise MissingToolError(f"building the cosim engine needs {name}; install g++ and make")
+    numbers, header = rtl_parameters(config, build.watchdog_bits), engine_header(config, build.strict)
+    parameters = {name: str(value) for name, value in numbers.items()}
+    parameters["CONFIG_HASH"] = f"64'h{config.config_hash()}"
+    library = cache_folder() / "cosim" / _key(tool, build, parameters, header) / "libbatflow_cosim.so"
+    if not library.is_file():
+        with tempfile.TemporaryDirectory(prefix="batflow_cosim_") as scratch:
+            built = _compile(tool, build, parameters, header, Path(scratch))
+            with atomic_path(library) as temporary:
+                shutil.copyfile(built, temporary)
+    return library
+
+
+def _compile(
+    tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str, folder: Path
+) -> Path:
+    (folder / "batflow_cosim.hpp").write_text(header)
+    includes = f"-I{folder} -I{_HLS}"
+    command = [
+        *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *_flags(build)),
+        *("--top-module", TOP, "--Mdir", str(folder / "obj"), "-o", str(folder / "engine.so")),
+        *("-CFLAGS", f"{_cflags()} {includes}", "-LDFLAGS", "-shared", "-MAKEFLAGS", _MAKEFLAGS),
+        *(f"-G{name}={value}" for name, value in parameters.items()),
+        *map(str, rtl_sources(TOP, (*build.folders, RTL_FOLDER))),
+        str(_CPP),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if result.returncode:
+        refusal = re.search(r"USERERROR: \S+ (\w+: .*)", result.stderr)
+        if refusal:
+            raise InputError(f"{refusal[1]}; change the accelerator config")
+        lines = [line for line in result.stderr.splitlines() if "rror" in line] or [result.stderr.strip()]
+        raise EngineError(f"the cosim engine does not build: {' | '.join(lines[:4])}")
+    return folder / "engine.so"
