@@ -71,9 +71,8 @@ def _attention_cases(program: EncoderProgram, taps: Taps, index: int) -> Iterato
 
     def product(left: Int64, left_site: str, right: Int64, right_site: str) -> Product:
         a, b = layer.formats[left_site], layer.formats[right_site]
-        return Product(
-            operand(left, a.bits, a.signed, left_site), operand(right, b.bits, b.signed, right_site)
-        )
+        sides = operand(left, a.bits, a.signed, left_site), operand(right, b.bits, b.signed, right_site)
+        return Product(*sides, on_chip=True)
 
     yield _Case(
         index,

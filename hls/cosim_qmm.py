@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Co-simulation of the QMM engine: exact matrix products out of the Verilated SystemVerilog.
 
-The engine's weights are what ``docs/numerics.md`` calls binary or ternary, or a second k-bit
-operand (scores, context). A WTWS pair is two products. Figures from here have source cosim.
+The engine's weights are what ``docs/numerics.md`` calls binary or ternary (from memory), or a second
+k-bit operand (scores, context; by the K/V stream). A WTWS pair is two products. Figures from here have source cosim.
 """
 
 from __future__ import annotations
@@ -18,33 +18,43 @@ from batflow.errors import EngineError, InputError
 
 from .axis_sim import AxisSim, Beats
 from .packing import Int64, unpack_bits
-from .qmm_protocol import Job, Kind, Operand, QmmConfig, job_beats, operand, plan, qmm_cycles, ternary
+from .qmm_cycles import qmm_cycles
+from .qmm_protocol import (
+    JOB_BITS,
+    Job,
+    Kind,
+    Operand,
+    QmmConfig,
+    act_beats,
+    job_word,
+    operand,
+    plan,
+    ternary,
+    weight_beats,
+)
 from .verilator import RTL_FOLDER, AxisPort, Module
 
 WeightKind = Literal["binary", "ternary", "signed", "unsigned"]
 
 # The package first; the order of the modules is free.
 _SOURCES = (
-    *("qmm_pkg", "popcount", "compressor6", "pair_compressor", "and_popcount", "dpu"),
-    *(
-        "plane_accumulator",
-        "axis_skid",
-        "sdp_ram",
-        "tile_buffer",
-        "word_counter",
-        "weight_loader",
-        "act_loader",
-    ),
-    *("qmm_control", "qmm_array", "result_drain", "qmm_engine"),
+    *("qmm_pkg", "compressor6", "pair_compressor", "compressor_layer", "popcount", "popcount_stage"),
+    *("and_popcount", "plane_accumulator", "row_sum", "qmm_array", "axis_skid", "sdp_ram", "sync_fifo"),
+    *("tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
+    *("tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake", "qmm_checks", "qmm_engine"),
 )
 
 
 @dataclass(frozen=True)
 class Product:
-    """Operands of one product: ``acts`` [T, K] and ``weights`` [N, K] as planes."""
+    """Operands of one product: ``acts`` [T, K] and ``weights`` [N, K] as planes.
+
+    ``on_chip``: the weights come by the K/V stream.
+    """
 
     acts: Operand
     weights: Operand
+    on_chip: bool = False
 
     @property
     def binary_macs(self) -> int:
@@ -80,8 +90,10 @@ def engine_module(config: QmmConfig) -> Module:
         sources=tuple(RTL_FOLDER / f"{name}.sv" for name in _SOURCES),
         parameters=config.parameters(),
         inputs=(
-            AxisPort("s_axis_w", config.w_lanes * config.simd),
-            AxisPort("s_axis_a", config.a_lanes * config.simd),
+            AxisPort("s_job", JOB_BITS, last=False),
+            AxisPort("s_axis_w", config.bus_bits),
+            AxisPort("s_axis_kv", config.kv_bits),
+            AxisPort("s_axis_a", config.a_tokens * config.simd),
         ),
         outputs=(AxisPort("m_axis", config.out_lanes * 32),),
         status="error_code",
@@ -136,6 +148,7 @@ class QmmEngine:
     ) -> tuple[Int64, int]:
         """Return acts [T, K] times weights [N, K] transposed, int64 [T, N], and its clocks.
 
+        Signed and unsigned weights come by the K/V stream, binary and ternary ones from memory.
         ``weights`` may be packed planes, see `weight_operand`. Stalls as in `AxisSim.run`.
 
         Raises:
@@ -145,7 +158,8 @@ class QmmEngine:
         left = operand(acts, act_bits, act_signed, "activations")
         length = left.planes.shape[2]
         right = weight_operand(np.asarray(weights), weight_kind, weight_bits, length)
-        outcome, cycles = self.run([Product(left, right)], stall_in=stall_in, stall_out=stall_out, seed=seed)
+        product = Product(left, right, on_chip=weight_kind in ("signed", "unsigned"))
+        outcome, cycles = self.run([product], stall_in=stall_in, stall_out=stall_out, seed=seed)
         return outcome[0], cycles
 
     def run(
@@ -164,13 +178,13 @@ class QmmEngine:
         Raises:
             InputError, EngineError: as `matmul`.
         """
-        plans = [plan(self.config, product.acts, product.weights) for product in products]
-        weights, acts, expected = self._streams(products, plans)
+        plans = [plan(self.config, p.acts, p.weights, p.on_chip) for p in products]
+        streams, expected = product_streams(self.config, products, plans)
         formula = self.cycles(products)
         bound = 100 * formula + 1000 if max_cycles is None else max_cycles
         stalls = {"stall_in": stall_in, "stall_out": stall_out, "seed": seed}
         try:
-            run = self.sim.run([weights, acts], [expected], max_cycles=bound, **stalls)
+            run = self.sim.run(streams, [expected], max_cycles=bound, **stalls)
         except EngineError:
             self.sim.reset()
             raise
@@ -181,22 +195,8 @@ class QmmEngine:
 
     def cycles(self, products: Sequence[Product]) -> int:
         """Clocks that the formula gives for products sent back to back without stalls."""
-        jobs = [job for p in products for job in plan(self.config, p.acts, p.weights)]
+        jobs = [job for p in products for job in plan(self.config, p.acts, p.weights, p.on_chip)]
         return qmm_cycles(self.config, jobs)
-
-    def _streams(self, products: Sequence[Product], plans: Sequence[list[Job]]) -> tuple[Beats, Beats, int]:
-        """Beats of both input streams and the number of result beats."""
-        weights: list[Beats] = []
-        acts: list[Beats] = []
-        results = 0
-        tile_beats = self.config.tokens * self.config.outputs // self.config.out_lanes
-        for product, jobs in zip(products, plans, strict=True):
-            for job in jobs:
-                weight, act = job_beats(self.config, job, product.acts, product.weights)
-                weights.append(weight)
-                acts.append(act)
-                results += job.token_tiles * job.output_tiles * tile_beats
-        return _join(weights), _join(acts), results
 
     def _collect(self, products: Sequence[Product], plans: Sequence[list[Job]], beats: Beats) -> list[Int64]:
         """Cut the result stream into accumulators; check that TLAST ends every job."""
@@ -209,17 +209,35 @@ class QmmEngine:
             tokens, outputs = product.acts.planes.shape[1], product.weights.planes.shape[1]
             acc = np.zeros((tokens, outputs), np.int64)
             for job in jobs:
-                stop = start + job.token_tiles * job.output_tiles * shape[0] * shape[1]
+                stop = start + job.token_tiles * job.output_tiles(self.config) * shape[0] * shape[1]
                 marks = np.flatnonzero(beats.last[start // lanes : stop // lanes])
                 if marks.tolist() != [(stop - start) // lanes - 1]:
                     raise EngineError(f"TLAST came on beats {marks.tolist()} of a job; check the RTL")
-                tiles = values[start:stop].reshape(job.token_tiles, job.output_tiles, *shape)
+                tiles = values[start:stop].reshape(job.token_tiles, -1, *shape)
                 whole = tiles.transpose(0, 2, 1, 3).reshape(job.token_tiles * shape[0], -1)
                 rows = slice(job.outputs.start, job.outputs.stop)
                 acc[:, rows] += whole[:tokens, : len(job.outputs)]
                 start = stop
             found.append(acc)
         return found
+
+
+def product_streams(
+    config: QmmConfig, products: Sequence[Product], plans: Sequence[list[Job]]
+) -> tuple[list[Beats], int]:
+    """Beats of the input streams (jobs, memory weights, K/V, activations) and the number of result beats."""
+    widths = (JOB_BITS, config.bus_bits, config.kv_bits, config.a_tokens * config.simd)
+    parts = [[Beats(np.zeros((0, bits // 8), np.uint8), np.zeros(0, np.uint8))] for bits in widths]
+    results = 0
+    for product, jobs in zip(products, plans, strict=True):
+        for job in jobs:
+            word = job_word(config, job, product.acts.kind, product.weights.kind)
+            parts[0].append(Beats(np.frombuffer(word, np.uint8)[None], np.zeros(1, np.uint8)))
+            parts[2 if job.on_chip else 1].append(weight_beats(config, job, product.weights))
+            parts[3].append(act_beats(config, job, product.acts))
+            tiles = job.token_tiles * job.output_tiles(config)
+            results += tiles * config.tokens * config.outputs // config.out_lanes
+    return [_join(part) for part in parts], results
 
 
 def _join(parts: Sequence[Beats]) -> Beats:

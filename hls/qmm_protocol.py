@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The QMM engine as seen from outside: configuration, operands, jobs, beats, cycle formula.
+"""The QMM engine as seen from outside: configuration, operands, jobs, beats.
 
-The protocol is written in ``rtl/qmm_pkg.sv`` and the formula in the header of ``rtl/qmm_engine.sv``;
-this file holds the same in Python (ours).
+The protocol is written in ``rtl/qmm_pkg.sv``; this file holds the same in Python. The cycle formula is
+in ``qmm_cycles.py`` (ours).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
@@ -17,9 +16,12 @@ import numpy.typing as npt
 from batflow.errors import InputError
 
 from .axis_sim import Beats
+from .packing import BLOCK_ROWS, pack_bits, pack_blocks
 
 Planes = npt.NDArray[np.bool_]
-_MAX_TILES = 65535
+_MAX_TILES = _MAX_OUTPUTS = 65535
+JOB_BITS = 96
+"""Bits of a job beat; config_t is the low ones."""
 
 
 class Kind(IntEnum):
@@ -35,30 +37,34 @@ class Kind(IntEnum):
 class QmmConfig:
     """Parameters of the engine; the field names in capitals are those of ``qmm_engine.sv``.
 
-    The defaults suit hidden 384, FFN 1536, heads of 32 and 4-bit activations.
+    The defaults suit hidden 384, FFN 1536, heads of 32, 128 tokens and 8-bit activations.
     """
 
     tokens: int = 4
     outputs: int = 16
     simd: int = 64
-    a_planes: int = 4
-    w_planes: int = 1
     a_bits: int = 8
     w_bits: int = 8
-    acc_bits: int = 32
-    k_words: int = 64
-    a_words: int = 64
+    acc_bits: int = 25
+    k_words: int = 24
+    kv_k_words: int = 2
+    a_words: int = 192
     w_words: int = 576
-    a_lanes: int = 8
-    w_lanes: int = 8
-    out_lanes: int = 16
+    kv_words: int = 128
+    bus_bits: int = 512
+    kv_bits: int = 128
+    a_tokens: int = 2
+    out_lanes: int = 8
+    result_tiles: int = 4
+    jobs: int = 16
     structural: int = 0
 
     def __post_init__(self) -> None:
-        small = {name: value for name, value in asdict(self).items() if value < 1 and name != "structural"}
-        if small or self.simd % 8:
+        may_be_0 = ("structural", "kv_words")
+        small = {name: value for name, value in asdict(self).items() if value < (name not in may_be_0)}
+        if small or self.simd % 64:
             given = ", ".join(f"{name} {value}" for name, value in small.items()) or f"simd {self.simd}"
-            raise InputError(f"engine parameters must be >= 1, simd a multiple of 8; given {given}")
+            raise InputError(f"engine parameters must be >= 1, simd a multiple of 64; given {given}")
 
     def parameters(self) -> dict[str, int]:
         """Parameters of the SystemVerilog module."""
@@ -77,15 +83,31 @@ class Operand:
 class Job:
     """One job: rows ``outputs`` and columns ``columns`` of the weights, all tokens.
 
-    ``token_tiles``, ``output_tiles`` count engine tiles; ``act_planes``, ``weight_planes`` bits.
+    ``token_tiles`` counts engine tiles; ``act_planes``, ``weight_planes`` bits; ``on_chip``: the
+    weights come by the K/V stream.
     """
 
     outputs: range
     columns: range
     token_tiles: int
-    output_tiles: int
     act_planes: int
     weight_planes: int
+    on_chip: bool = False
+
+    def output_tiles(self, config: QmmConfig) -> int:
+        """Engine tiles of its outputs."""
+        return -(-len(self.outputs) // config.outputs)
+
+    def k_words(self, config: QmmConfig) -> int:
+        """Words of SIMD bits of a row."""
+        return -(-len(self.columns) // config.simd)
+
+    def weight_beats(self, config: QmmConfig) -> int:
+        """Beats of its weights on the stream that carries them."""
+        words = self.k_words(config) * config.simd // 64 if self.on_chip else -(-len(self.columns) // 64)
+        blocks = -(-len(self.outputs) // BLOCK_ROWS)
+        beats_of_word = 64 * BLOCK_ROWS // (config.kv_bits if self.on_chip else config.bus_bits)
+        return blocks * self.weight_planes * words * beats_of_word
 
 
 def operand(values: npt.ArrayLike, bits: int, signed: bool, what: str) -> Operand:
@@ -123,32 +145,31 @@ def ternary(values: npt.ArrayLike) -> Operand:
     return Operand(np.stack([array > 0, array < 0]), Kind.TERNARY)
 
 
-def _groups(planes: int, parallel: int) -> int:
-    return -(-planes // parallel)
-
-
-def plan(config: QmmConfig, acts: Operand, weights: Operand) -> list[Job]:
+def plan(config: QmmConfig, acts: Operand, weights: Operand, on_chip: bool = False) -> list[Job]:
     """Cut a product into jobs that fit the buffers: slices of K outside, slices of outputs inside.
 
     Raises:
-        InputError: rows of unlike length, or an engine too small for even one word.
+        InputError: rows of unlike length, weights that the stream does not carry, or an engine too
+            small for even one word.
     """
     act_planes, tokens, length = acts.planes.shape
     weight_planes, outputs, other = weights.planes.shape
     if length != other:
         raise InputError(f"activations have rows of {length}, weights of {other}; they must be equal")
-    if act_planes > config.a_bits or weight_planes > config.w_bits:
+    if act_planes > config.a_bits or (on_chip and weight_planes > config.w_bits):
         raise InputError(
-            f"the engine is built for {config.a_bits} activation and {config.w_bits} weight planes, "
+            f"the engine is built for {config.a_bits} activation and {config.w_bits} on-chip planes, "
             f"not {act_planes} and {weight_planes}"
         )
-    act_groups = _groups(act_planes, config.a_planes)
-    weight_groups = _groups(weight_planes, config.w_planes)
-    words = min(config.k_words, config.a_words // act_groups, config.w_words // weight_groups)
+    if (weights.kind == Kind.TERNARY) if on_chip else (weights.kind not in (Kind.BIPOLAR, Kind.TERNARY)):
+        where = "on chip" if on_chip else "from memory"
+        raise InputError(f"{weights.kind.name.lower()} weights cannot come {where}; use the other stream")
+    room, longest = (config.kv_words, config.kv_k_words) if on_chip else (config.w_words, config.k_words)
+    words = min(longest, config.a_words // act_planes, room // weight_planes)
     if words < 1:
         raise InputError(
-            f"buffers of {config.a_words} and {config.w_words} words cannot hold {act_groups} and "
-            f"{weight_groups} plane groups; enlarge a_words or w_words"
+            f"buffers of {config.a_words} and {room} words cannot hold {act_planes} and "
+            f"{weight_planes} planes; enlarge a_words, w_words or kv_words"
         )
     token_tiles = -(-tokens // config.tokens)
     if token_tiles > _MAX_TILES:
@@ -156,75 +177,47 @@ def plan(config: QmmConfig, acts: Operand, weights: Operand) -> list[Job]:
     jobs: list[Job] = []
     for first in range(0, length, words * config.simd):
         columns = range(first, min(length, first + words * config.simd))
-        tile_words = weight_groups * -(-len(columns) // config.simd)
-        tiles = min(config.w_words // tile_words, _MAX_TILES)
-        for row in range(0, outputs, tiles * config.outputs):
-            rows = range(row, min(outputs, row + tiles * config.outputs))
-            count = -(-len(rows) // config.outputs)
-            jobs.append(Job(rows, columns, token_tiles, count, act_planes, weight_planes))
+        tile_words = weight_planes * -(-len(columns) // config.simd)
+        most = min(room // tile_words * config.outputs, _MAX_OUTPUTS)
+        for row in range(0, outputs, most):
+            rows = range(row, min(outputs, row + most))
+            jobs.append(Job(rows, columns, token_tiles, act_planes, weight_planes, on_chip))
     return jobs
 
 
-def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
-    """Clocks of jobs sent back to back to an idle engine without stalls (``qmm_engine.sv``)."""
-    results = config.tokens * config.outputs // config.out_lanes
-    weights_done = load = 1
-    end = -results
-    tile_ends = [end, end]  # of the last two token tiles
-    job_ends = [end, end]  # of the last two jobs
-    for job in jobs:
-        words = -(-len(job.columns) // config.simd)
-        act_groups = _groups(job.act_planes, config.a_planes)
-        weight_groups = _groups(job.weight_planes, config.w_planes)
-        weight_slices = config.outputs * config.w_planes // config.w_lanes
-        weight_beats = job.output_tiles * weight_groups * words * weight_slices
-        act_beats = act_groups * words * config.tokens * config.a_planes // config.a_lanes
-        steps = act_groups * weight_groups * words
-        known = max(weights_done, job_ends[-2]) + 1
-        weights_done = known + weight_beats
-        for _ in range(job.token_tiles):
-            load = max(load, known, tile_ends[-2]) + act_beats
-            first = max(max(end, load, weights_done) + steps, end + results)
-            end = first + (job.output_tiles - 1) * max(steps, results)
-            tile_ends.append(end)
-        job_ends.append(end)
-    return end + results + 4
-
-
-def _beats(planes: Planes, rows: int, parallel: int, simd: int, lanes: int) -> npt.NDArray[np.uint8]:
-    """Arrange planes [planes, r, k] as beats [row tiles, beats per tile, bytes]."""
-    count, height, length = planes.shape
-    groups, tiles, words = _groups(count, parallel), -(-height // rows), -(-length // simd)
-    padded = np.zeros((groups * parallel, tiles * rows, words * simd), np.bool_)
-    padded[:count, :height, :length] = planes
-    split = padded.reshape(groups, parallel, tiles, rows, words, simd)
-    ordered = split.transpose(2, 0, 4, 3, 1, 5)  # tile, group, word, row, plane, bit
-    packed = np.packbits(ordered, axis=-1, bitorder="little")
-    return packed.reshape(tiles, -1, lanes * simd // 8)
-
-
-def _stream(data: npt.NDArray[np.uint8]) -> Beats:
+def _beats(data: npt.NDArray[np.uint8]) -> Beats:
     last = np.zeros(len(data), np.uint8)
-    last[-1] = 1
+    last[-1:] = 1
     return Beats(np.ascontiguousarray(data), last)
 
 
-def config_beat(config: QmmConfig, job: Job, act_kind: Kind, weight_kind: Kind) -> bytes:
-    """Return the config beat of a job (``qmm_pkg::config_t``), padded to a weight beat."""
-    words = -(-len(job.columns) // config.simd)
-    value = len(job.columns) | words << 32 | job.token_tiles << 48 | job.output_tiles << 64
-    value |= job.act_planes << 80 | act_kind << 84 | job.weight_planes << 88 | weight_kind << 92
-    return value.to_bytes(config.w_lanes * config.simd // 8, "little")
+def job_word(config: QmmConfig, job: Job, act_kind: Kind, weight_kind: Kind) -> bytes:
+    """Return the job itself (``qmm_pkg::config_t``), padded to `JOB_BITS`."""
+    value = len(job.columns) | job.k_words(config) << 16 | job.token_tiles << 32
+    value |= len(job.outputs) << 48 | job.act_planes << 64 | act_kind << 68
+    value |= job.weight_planes << 72 | weight_kind << 76 | job.on_chip << 80
+    return value.to_bytes(JOB_BITS // 8, "little")
 
 
-def job_beats(config: QmmConfig, job: Job, acts: Operand, weights: Operand) -> tuple[Beats, Beats]:
-    """Return the weight-stream and activation-stream beats of one job."""
-    columns = slice(job.columns.start, job.columns.stop)
+def weight_beats(config: QmmConfig, job: Job, weights: Operand) -> Beats:
+    """Return the beats of one job's weights, for the stream that carries them."""
     rows = slice(job.outputs.start, job.outputs.stop)
-    head = np.frombuffer(config_beat(config, job, acts.kind, weights.kind), np.uint8)
-    matrix = weights.planes[:, rows, columns]
-    body = _beats(matrix, config.outputs, config.w_planes, config.simd, config.w_lanes)
-    weight_data = np.concatenate([head[None], body.reshape(-1, head.size)])
-    tiles = acts.planes[:, :, columns]
-    act_data = _beats(tiles, config.tokens, config.a_planes, config.simd, config.a_lanes)
-    return _stream(weight_data), _stream(act_data.reshape(-1, act_data.shape[-1]))
+    packed = pack_bits(weights.planes[:, rows, job.columns.start : job.columns.stop])
+    if job.on_chip:
+        missing = job.k_words(config) * config.simd // 64 - packed.shape[2]
+        packed = np.pad(packed, ((0, 0), (0, 0), (0, missing)))
+    bits = config.kv_bits if job.on_chip else config.bus_bits
+    return _beats(pack_blocks(packed).astype("<u8").view(np.uint8).reshape(-1, bits // 8))
+
+
+def act_beats(config: QmmConfig, job: Job, acts: Operand) -> Beats:
+    """Return the beats of one job's activations."""
+    planes = acts.planes[:, :, job.columns.start : job.columns.stop]
+    count, height, length = planes.shape
+    words = job.k_words(config)
+    padded = np.zeros((count, job.token_tiles * config.tokens, words * config.simd), np.bool_)
+    padded[:, :height, :length] = planes
+    split = padded.reshape(count, job.token_tiles, config.tokens, words, config.simd)
+    ordered = split.transpose(1, 0, 3, 2, 4)  # tile, plane, word, token, bit
+    packed = np.packbits(ordered, axis=-1, bitorder="little")
+    return _beats(packed.reshape(-1, config.a_tokens * config.simd // 8))

@@ -89,10 +89,11 @@ def find_verilator() -> Verilator:
 
 @dataclass(frozen=True)
 class AxisPort:
-    """An AXI4-Stream port of the module: prefix (``s_axis_a``) and bits of TDATA (whole bytes)."""
+    """An AXI4-Stream port of the module: prefix (``s_axis_a``), bits of TDATA (whole bytes), has TLAST."""
 
     prefix: str
     bits: int
+    last: bool = True
 
     @property
     def bytes(self) -> int:
@@ -127,7 +128,8 @@ def harness_source(module: Module) -> str:
     drive = _switch(
         [
             f"top.{p.prefix}_tvalid = valid; "
-            f"if (beat) {{ batflow::put(top.{p.prefix}_tdata, beat, bytes); top.{p.prefix}_tlast = last; }}"
+            f"if (beat) {{ batflow::put(top.{p.prefix}_tdata, beat, bytes);"
+            f"{f' top.{p.prefix}_tlast = last;' if p.last else ''} }}"
             for p in module.inputs
         ]
     )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// count = popcount(a & b). Combinational.
+// count = popcount(a & b), two registers: latency two clocks, II = 1.
 //
 // STRUCTURAL 1 folds the AND into the first compressor layer: three pairs are six inputs, and
 // their number (0..3) is two LUT6. The XNOR product of two {-1,+1} operands needs no gate of its
@@ -9,6 +9,7 @@ module and_popcount #(
     parameter int unsigned WIDTH,      // pairs, >= 1
     parameter bit          STRUCTURAL  // 0 simulation, 1 synthesis
 ) (
+    input  logic                         clk,
     input  logic [WIDTH-1:0]             a,
     input  logic [WIDTH-1:0]             b,
     output logic [$clog2(WIDTH + 1)-1:0] count
@@ -18,7 +19,11 @@ module and_popcount #(
   localparam int unsigned PART_BITS = $clog2(GROUPS + 1);
 
   if (!STRUCTURAL) begin : g_simulation
-    assign count = COUNT_BITS'($countones(a & b));
+    logic [COUNT_BITS-1:0] count_q;
+    always_ff @(posedge clk) begin
+      count_q <= COUNT_BITS'($countones(a & b));
+      count   <= count_q;
+    end
   end else begin : g_tree
     logic [3*GROUPS-1:0] padded_a, padded_b;
     logic [GROUPS-1:0] ones, twos;
@@ -32,20 +37,20 @@ module and_popcount #(
           .count({twos[g], ones[g]})
       );
     end
-    popcount #(
-        .WIDTH(GROUPS),
-        .STRUCTURAL(1'b1)
+    popcount_stage #(
+        .WIDTH(GROUPS)
     ) u_ones (
+        .clk,
         .bits (ones),
         .count(ones_count)
     );
-    popcount #(
-        .WIDTH(GROUPS),
-        .STRUCTURAL(1'b1)
+    popcount_stage #(
+        .WIDTH(GROUPS)
     ) u_twos (
+        .clk,
         .bits (twos),
         .count(twos_count)
     );
-    assign count = COUNT_BITS'(ones_count) + (COUNT_BITS'(twos_count) << 1);
+    always_ff @(posedge clk) count <= COUNT_BITS'(ones_count) + (COUNT_BITS'(twos_count) << 1);
   end
 endmodule

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shift and accumulate: total = (first ? 0 : total) + sum * 2^shift, one step per clock.
-// `enable` holds the whole pipeline, `take` says that this step counts here.
+// Accumulator of a dot-product unit over plane pairs of falling place value:
+//   total = (first ? 0 : doubling ? 2*total : total) + (negative ? -sum : sum), one step a clock.
+// Subtracting costs no gate of its own: total - sum = ~(~total + sum), so the register holds ~total
+// after a negative step. `flip` says that this step's sign differs from the last one's (or, at
+// `first`, that it is negative), `filler` that the last one was negative: 2*total shifts in that bit.
+// A bit then depends on two register bits, sum, first, doubling and flip: one LUT6 and the carry.
 module plane_accumulator #(
-    parameter int unsigned SUM_BITS,  // width of one step's sum
+    parameter int unsigned SUM_BITS,  // width of one step's sum, unsigned
     parameter int unsigned ACC_BITS   // width of the total; the engine proves that it suffices
 ) (
-    input  logic                       clk,
-    input  logic                       enable,
-    input  logic                       take,
-    input  logic                       first,
-    input  logic        [3:0]          shift,
-    input  logic signed [SUM_BITS-1:0] sum,
-    output logic signed [ACC_BITS-1:0] total
+    input  logic                clk,
+    input  logic                take,
+    input  logic                first,
+    input  logic                doubling,
+    input  logic                flip,
+    input  logic                filler,
+    input  logic [SUM_BITS-1:0] sum,
+    output logic [ACC_BITS-1:0] total  // or ~total
 );
-  logic signed [ACC_BITS-1:0] term;
-  assign term = ACC_BITS'(sum) <<< shift;
+  logic [ACC_BITS-1:0] base;
 
-  always_ff @(posedge clk) begin
-    if (enable && take) total <= first ? term : total + term;
+  always_comb begin
+    base = doubling ? {total[ACC_BITS-2:0], filler} : total;
+    if (first) base = '0;
+    if (flip) base = ~base;
   end
+
+  always_ff @(posedge clk) if (take) total <= ACC_BITS'(sum) + base;
 endmodule

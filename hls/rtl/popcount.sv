@@ -2,10 +2,8 @@
 // Number of ones in a word: count = sum_i bits[i]. Combinational.
 //
 // STRUCTURAL 0: $countones, ten to twenty times faster to simulate.
-// STRUCTURAL 1: a tree of 6:3 compressors. Every compressor is three functions of six inputs,
-//   that is three LUT6. Six bits become a three-bit number; bit c of all these numbers is a
-//   column of place value 2^c, and the columns are counted the same way, recursively. Three bits or
-//   fewer are left to the synthesis tool: a compressor with constant inputs would waste a LUT6.
+// STRUCTURAL 1: a tree of 6:3 compressors: the columns of compressor_layer.sv are counted the same
+//   way, recursively.
 // Both forms give the same integer (tests/hls/test_rtl_popcount.py). Read with the hierarchy kept
 // (yosys: read_slang --keep-hierarchy); flattened, logic optimization takes the compressors apart.
 module popcount #(
@@ -26,19 +24,12 @@ module popcount #(
     assign count = COUNT_BITS'($countones(bits));
   end else begin : g_tree
     logic [2:0][GROUPS-1:0] column;
-    for (genvar g = 0; g < GROUPS; g++) begin : g_group
-      localparam int unsigned REST = (WIDTH - 6 * g < 6) ? WIDTH - 6 * g : 6;
-      logic [2:0] number;
-      if (REST <= 3) begin : g_direct
-        assign number = 3'($countones(bits[6*g+:REST]));
-      end else begin : g_compressor
-        compressor6 u_compressor (
-            .bits (6'(bits[6*g+:REST])),
-            .count(number)
-        );
-      end
-      assign {column[2][g], column[1][g], column[0][g]} = number;
-    end
+    compressor_layer #(
+        .WIDTH(WIDTH)
+    ) u_layer (
+        .bits,
+        .column
+    );
     if (GROUPS == 1) begin : g_leaf
       assign count = COUNT_BITS'({column[2], column[1], column[0]});
     end else begin : g_node

@@ -6,152 +6,94 @@
 //   acc = (1+a)(1+w) sum A*B - w(1+a) sum A - a(1+w) sum B + a*w*K       (result_drain.sv)
 // which are the identities of docs/numerics.md with pc(~(p ^ w)) written out. `sum A` is shared by
 // all outputs of a token and `sum B` by all tokens of an output. Bits of 0 beyond K count nothing.
-// Latency: two clocks from words to totals.
+// `sum A` counts only where w = 1, hence one weight plane, `sum B` only where a = 1: then every step
+// of a tile belongs to the row sum too, and its accumulator takes the same steps as all others.
+// Latency from the words to `done`, when the totals stand for one clock: three clocks.
 module qmm_array
   import qmm_pkg::*;
 #(
     parameter int unsigned TOKENS,
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
-    parameter int unsigned A_PLANES,
-    parameter int unsigned W_PLANES,
     parameter int unsigned ACC_BITS,
     parameter bit          STRUCTURAL
 ) (
-    input  logic                                                      clk,
-    input  logic                                                      rst_n,
-    input  logic                                                      enable,
-    input  step_t                                                     step,  // with the words
-    input  logic         [TOKENS-1:0][A_PLANES-1:0][SIMD-1:0]         act,
-    input  logic         [OUTPUTS-1:0][W_PLANES-1:0][SIMD-1:0]        weight,
-    output logic                                                      done,  // totals are complete
-    output logic                                                      done_job_last,
-    output logic                                                      done_act_bipolar,
-    output logic                                                      done_weight_bipolar,
-    output logic         [31:0]                                       done_k_bits,
-    output logic signed  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]      total,
-    output logic signed  [TOKENS-1:0][ACC_BITS-1:0]                   act_total,
-    output logic signed  [OUTPUTS-1:0][ACC_BITS-1:0]                  weight_total
+    input  logic                                           clk,
+    input  logic                                           rst_n,
+    input  step_t                                          step,  // with the words
+    input  logic  [TOKENS-1:0][SIMD-1:0]                   act,
+    input  logic  [OUTPUTS-1:0][SIMD-1:0]                  weight,
+    output logic                                           done,  // totals are complete
+    output tile_t                                          done_tile,
+    output logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total,
+    output logic  [TOKENS-1:0][ACC_BITS-1:0]               act_total,
+    output logic  [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total
 );
-  localparam int unsigned SUM_BITS = $clog2(SIMD * (2 ** A_PLANES - 1) * (2 ** W_PLANES - 1) + 1) + 1;
-  localparam int unsigned ACT_SUM_BITS = $clog2(SIMD * (2 ** A_PLANES - 1) + 1) + 1;
-  localparam int unsigned WEIGHT_SUM_BITS = $clog2(SIMD * (2 ** W_PLANES - 1) + 1) + 1;
+  localparam int unsigned SUM_BITS = $clog2(SIMD + 1);
 
-  logic valid_q, first_q, last_q, job_last_q, act_row_q, weight_row_q;
-  logic act_bipolar_q, weight_bipolar_q;
-  logic [3:0] act_shift_q, weight_shift_q, shift_q;
-  logic [31:0] k_bits_q;
+  step_t step_q, step_qq;  // beside the two registers of a popcount
 
   always_ff @(posedge clk) begin
+    step_q    <= step;
+    step_qq   <= step_q;
+    done      <= step_qq.valid && step_qq.last;
+    done_tile <= step_qq.tile;
     if (!rst_n) begin
-      valid_q <= 1'b0;
-      done    <= 1'b0;
-    end else if (enable) begin
-      valid_q <= step.valid;
-      done    <= valid_q && last_q;
-    end
-    if (enable) begin
-      {first_q, last_q, job_last_q} <= {step.first, step.last, step.job_last};
-      {act_row_q, weight_row_q} <= {step.act_row, step.weight_row};
-      {act_bipolar_q, weight_bipolar_q} <= {step.act_bipolar, step.weight_bipolar};
-      {act_shift_q, weight_shift_q} <= {step.act_shift, step.weight_shift};
-      shift_q             <= step.act_shift + step.weight_shift;
-      k_bits_q            <= step.k_bits;
-      done_job_last       <= job_last_q;
-      done_act_bipolar    <= act_bipolar_q;
-      done_weight_bipolar <= weight_bipolar_q;
-      done_k_bits         <= k_bits_q;
+      step_q.valid  <= 1'b0;
+      step_qq.valid <= 1'b0;
+      done          <= 1'b0;
     end
   end
 
   for (genvar t = 0; t < TOKENS; t++) begin : g_token
     for (genvar o = 0; o < OUTPUTS; o++) begin : g_output
-      logic signed [SUM_BITS-1:0] sum, sum_q;
-      dpu #(
-          .SIMD(SIMD),
-          .A_PLANES(A_PLANES),
-          .W_PLANES(W_PLANES),
+      logic [SUM_BITS-1:0] sum;
+      and_popcount #(
+          .WIDTH(SIMD),
           .STRUCTURAL(STRUCTURAL)
-      ) u_dpu (
-          .act(act[t]),
-          .weight(weight[o]),
-          .act_negative(step.act_negative),
-          .weight_negative(step.weight_negative),
-          .weight_flat(step.weight_flat),
-          .sum
+      ) u_popcount (
+          .clk,
+          .a(act[t]),
+          .b(weight[o]),
+          .count(sum)
       );
-      always_ff @(posedge clk) if (enable) sum_q <= sum;
       plane_accumulator #(
           .SUM_BITS(SUM_BITS),
           .ACC_BITS(ACC_BITS)
       ) u_accumulator (
           .clk,
-          .enable,
-          .take (valid_q),
-          .first(first_q),
-          .shift(shift_q),
-          .sum  (sum_q),
+          .take(step_qq.valid),
+          .first(step_qq.first),
+          .doubling(step_qq.doubling),
+          .flip(step_qq.flip),
+          .filler(step_qq.filler),
+          .sum,
           .total(total[t][o])
       );
     end
   end
 
   for (genvar t = 0; t < TOKENS; t++) begin : g_act_row
-    logic signed [ACT_SUM_BITS-1:0] sum, sum_q;
-    dpu #(
+    row_sum #(
         .SIMD(SIMD),
-        .A_PLANES(A_PLANES),
-        .W_PLANES(1),
+        .ACC_BITS(ACC_BITS),
         .STRUCTURAL(STRUCTURAL)
-    ) u_dpu (
-        .act(act[t]),
-        .weight('1),
-        .act_negative(step.act_negative),
-        .weight_negative(NO_PLANE),
-        .weight_flat(1'b0),
-        .sum
-    );
-    always_ff @(posedge clk) if (enable) sum_q <= sum;
-    plane_accumulator #(
-        .SUM_BITS(ACT_SUM_BITS),
-        .ACC_BITS(ACC_BITS)
-    ) u_accumulator (
+    ) u_sum (
         .clk,
-        .enable,
-        .take (valid_q && act_row_q),
-        .first(first_q),
-        .shift(act_shift_q),
-        .sum  (sum_q),
+        .bits(act[t]),
+        .step(step_qq),
         .total(act_total[t])
     );
   end
-
   for (genvar o = 0; o < OUTPUTS; o++) begin : g_weight_row
-    logic signed [WEIGHT_SUM_BITS-1:0] sum, sum_q;
-    dpu #(
+    row_sum #(
         .SIMD(SIMD),
-        .A_PLANES(1),
-        .W_PLANES(W_PLANES),
+        .ACC_BITS(ACC_BITS),
         .STRUCTURAL(STRUCTURAL)
-    ) u_dpu (
-        .act('1),
-        .weight(weight[o]),
-        .act_negative(NO_PLANE),
-        .weight_negative(step.weight_negative),
-        .weight_flat(step.weight_flat),
-        .sum
-    );
-    always_ff @(posedge clk) if (enable) sum_q <= sum;
-    plane_accumulator #(
-        .SUM_BITS(WEIGHT_SUM_BITS),
-        .ACC_BITS(ACC_BITS)
-    ) u_accumulator (
+    ) u_sum (
         .clk,
-        .enable,
-        .take (valid_q && weight_row_q),
-        .first(first_q),
-        .shift(weight_shift_q),
-        .sum  (sum_q),
+        .bits(weight[o]),
+        .step(step_qq),
         .total(weight_total[o])
     );
   end

@@ -1,132 +1,198 @@
 // SPDX-License-Identifier: Apache-2.0
-// Issues one step a clock while a job's weights and a token tile are in their buffers (`ready`).
-// Loop order, outermost first: token tile, output tile, activation plane group, weight plane group,
-// word of K. The last step of an output tile waits until RESULT_BEATS clocks have passed since the
-// last step of the tile before: then those results have left when the next ones arrive.
+// Issues one step a clock while the job's weights and a token tile are in their buffers.
+// Loop order, outermost first: token tile, output tile, plane pair, word of K.
+//
+// PLANE PAIRS (p, q) of activation plane p and weight plane q go by place value s = p + q from the
+// highest down, so that an accumulator doubles between diagonals and needs no shifter. Within a
+// diagonal the walk is a snake: p up and q down, the next diagonal the other way round; so each pair
+// is a neighbour of the one before and its words are k_words further or back. Ternary planes have
+// equal place value: both follow for each p.
+//
+// CREDITS. The last step of an output tile waits for room for its results (RESULT_TILES); the array
+// behind never stalls. Jobs follow each other without a bubble when all their operands are there.
 module qmm_control
   import qmm_pkg::*;
 #(
-    parameter int unsigned A_PLANES,        // activation planes in parallel
-    parameter int unsigned W_PLANES,        // weight planes in parallel
-    parameter int unsigned RESULT_BEATS,    // output beats of one output tile
+    parameter int unsigned OUTPUTS,
+    parameter int unsigned RESULT_TILES,
     parameter int unsigned A_ADDRESS_BITS,
     parameter int unsigned W_ADDRESS_BITS
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
-    input  logic                      enable,    // 0 holds everything (output backpressure)
-    input  logic                      ready,
+    input  logic                      job_valid,     // the next job
+    output logic                      job_ready,
     input  config_t                   job,
+    input  logic [1:0]                act_loaded,    // by bank
+    input  logic [1:0]                weight_loaded,
+    input  logic [1:0]                kv_loaded,
+    input  logic                      result_freed,  // one tile's results have left
     output step_t                     step,
     output logic [A_ADDRESS_BITS-1:0] act_address,
     output logic [W_ADDRESS_BITS-1:0] weight_address,
-    output logic                      tile_done,
-    output logic                      job_done
+    output logic                      act_bank,
+    output logic                      weight_bank,
+    output logic                      kv_bank,
+    output logic                      on_chip,       // the step's weights are in the K/V buffer
+    output logic                      act_release,   // the banks' contents are done with
+    output logic                      weight_release,
+    output logic                      kv_release,
+    output logic                      taking,
+    output logic                      wait_weight,
+    output logic                      wait_act
 );
-  localparam int unsigned SPACING_BITS = $clog2(RESULT_BEATS + 1);
+  localparam int unsigned CREDIT_BITS = $clog2(RESULT_TILES + 1);
+  typedef logic [A_ADDRESS_BITS-1:0] act_address_t;
+  typedef logic [W_ADDRESS_BITS-1:0] weight_address_t;
 
-  logic [15:0] k, output_tile, token_tile;
-  logic [3:0] act_base, weight_base;  // first plane of the group
-  logic [A_ADDRESS_BITS-1:0] act_group_address;
-  logic [W_ADDRESS_BITS-1:0] weight_tile_address;
-  logic [SPACING_BITS-1:0] spacing;  // clocks for which no last step may follow
-  logic k_end, weight_end, act_end, last_step, output_done, outputs_end, tokens_end;
+  // Place in the loop over plane pairs: which planes, and where their first words are.
+  typedef struct packed {
+    logic [3:0]      p;
+    logic [3:0]      q;
+    logic            up;  // direction of p on this diagonal
+    act_address_t    act;
+    weight_address_t weight;
+  } pair_t;
 
-  assign k_end       = k == job.k_words - 16'd1;
-  assign weight_end  = 32'(weight_base) + W_PLANES >= 32'(job.weight_planes);
-  assign act_end     = 32'(act_base) + A_PLANES >= 32'(job.act_planes);
-  assign last_step   = k_end && weight_end && act_end;
-  assign output_done = enable && step.valid && last_step;
-  assign outputs_end = output_tile == job.output_tiles - 16'd1;
-  assign tokens_end  = token_tile == job.token_tiles - 16'd1;
-  assign tile_done   = output_done && outputs_end;
+  config_t now;
+  logic now_valid, unused;
+  logic [15:0] output_tile, last_output_tile, token_tile, k;
+  logic [CREDIT_BITS-1:0] credit;
+  pair_t pair, next_pair, tile_start;
+  logic next_doubling, doubling, first, previous_negative, negative, act_negative, weight_negative;
+  logic act_there, weight_there, k_end, pair_end, last_step, outputs_end, tokens_end, tile_done, job_done, take_job;
+
+  assign unused       = &{1'b0, now.outputs};
+  assign take_job     = job_valid && job_ready;
+  assign job_ready    = !now_valid || job_done;
+  assign act_there    = act_loaded[act_bank];
+  assign weight_there = now.on_chip ? kv_loaded[kv_bank] : weight_loaded[weight_bank];
+  assign on_chip      = now.on_chip;
+
+  assign k_end       = k == now.k_words - 16'd1;
+  assign pair_end    = pair.p == '0 && pair.q == ((now.weight_kind == KIND_TERNARY) ? 4'd1 : 4'd0);
+  assign last_step   = k_end && pair_end;
+  assign outputs_end = output_tile == last_output_tile;
+  assign tokens_end  = token_tile == now.token_tiles - 16'd1;
+  assign tile_done   = step.valid && last_step && outputs_end;
   assign job_done    = tile_done && tokens_end;
 
-  // Plane of the group at `base` that counts negatively, if the operand has one there.
-  function automatic logic [3:0] negative(kind_t kind, logic [3:0] planes, logic [3:0] base,
-                                          int unsigned parallel);
-    logic [3:0] plane;
-    plane = (kind == KIND_TERNARY) ? 4'd1 : planes - 4'd1;
-    if (kind != KIND_SIGNED && kind != KIND_TERNARY) return NO_PLANE;
-    if (plane < base || 32'(plane) >= 32'(base) + parallel) return NO_PLANE;
-    return plane - base;
-  endfunction
+  assign act_release    = tile_done;
+  assign weight_release = job_done && !now.on_chip;
+  assign kv_release     = job_done && now.on_chip;
+
+  assign taking      = step.valid;
+  assign wait_weight = now_valid && act_there && !weight_there;
+  assign wait_act    = now_valid && !act_there;
+
+  assign act_negative    = now.act_kind == KIND_SIGNED && pair.p == now.act_planes - 4'd1;
+  assign weight_negative = (now.weight_kind == KIND_SIGNED || now.weight_kind == KIND_TERNARY)
+                        && pair.q == now.weight_planes - 4'd1;
+  assign negative        = act_negative != weight_negative;
 
   always_comb begin
-    step.valid           = ready && !(last_step && spacing != '0);
-    step.first           = k == '0 && act_base == '0 && weight_base == '0;
-    step.last            = last_step;
-    step.job_last        = outputs_end && tokens_end;
-    step.act_row         = weight_base == '0;
-    step.weight_row      = act_base == '0;
-    step.act_shift       = act_base;
-    step.weight_flat     = job.weight_kind == KIND_TERNARY;
-    step.weight_shift    = step.weight_flat ? '0 : weight_base;
-    step.act_negative    = negative(job.act_kind, job.act_planes, act_base, A_PLANES);
-    step.weight_negative = negative(job.weight_kind, job.weight_planes, weight_base, W_PLANES);
-    step.act_bipolar     = job.act_kind == KIND_BIPOLAR;
-    step.weight_bipolar  = job.weight_kind == KIND_BIPOLAR;
-    step.k_bits          = job.k_bits;
+    step.valid               = now_valid && act_there && weight_there && !(last_step && credit == '0);
+    step.first               = first;
+    step.last                = last_step;
+    step.doubling            = doubling;
+    step.flip                = negative != (previous_negative && !first);
+    step.filler              = previous_negative;
+    step.tile.job_last       = outputs_end && tokens_end;
+    step.tile.inverted       = negative;
+    step.tile.act_bipolar    = now.act_kind == KIND_BIPOLAR;
+    step.tile.weight_bipolar = now.weight_kind == KIND_BIPOLAR;
+    step.tile.k_bits         = now.k_bits;
   end
 
-  // Place among the tiles.
+  // First pair of an output tile of a job: the top planes; of ternary weights P comes first.
+  pair_t job_start, next_tile;
+  always_comb begin
+    job_start.p      = job.act_planes - 4'd1;
+    job_start.q      = (job.weight_kind == KIND_TERNARY) ? 4'd0 : job.weight_planes - 4'd1;
+    job_start.up     = 1'b1;
+    job_start.act    = act_address_t'(32'(job.k_words) * 32'(job_start.p[2:0]));
+    job_start.weight = weight_address_t'(32'(job.k_words) * 32'(job_start.q[2:0]));
+  end
+
+  always_comb begin
+    act_address_t act_row;
+    weight_address_t weight_row;
+    logic p_up, p_down, q_up, q_down, same;
+    act_row    = act_address_t'(now.k_words);
+    weight_row = weight_address_t'(now.k_words);
+    same = pair.up ? (pair.p != now.act_planes - 4'd1 && pair.q != '0)
+                     : (pair.p != '0 && pair.q != now.weight_planes - 4'd1);
+    if (now.weight_kind == KIND_TERNARY) begin
+      {p_up, q_up}   = {1'b0, pair.q == '0};
+      {p_down, q_down} = {2{pair.q != '0}};
+      next_doubling  = p_down;
+    end else if (same) begin
+      {p_up, q_down} = {2{pair.up}};
+      {p_down, q_up} = {2{!pair.up}};
+      next_doubling  = 1'b0;
+    end else begin
+      {p_up, q_up}   = 2'b00;
+      q_down         = pair.up ? pair.q != '0 : pair.p == '0;
+      p_down         = !q_down;
+      next_doubling  = 1'b1;
+    end
+    next_pair.up     = pair.up ^ next_doubling;
+    next_pair.p      = pair.p + 4'(p_up) - 4'(p_down);
+    next_pair.q      = pair.q + 4'(q_up) - 4'(q_down);
+    next_pair.act    = p_up ? pair.act + act_row : p_down ? pair.act - act_row : pair.act;
+    next_pair.weight = q_up ? pair.weight + weight_row : q_down ? pair.weight - weight_row : pair.weight;
+  end
+
+  // The last pair's weights begin (planes - 1) rows before the end of the tile, or 0 for ternary.
+  always_comb begin
+    next_tile        = tile_start;
+    next_tile.weight = outputs_end ? tile_start.weight
+        : pair.weight + weight_address_t'(now.k_words) + (tile_start.weight << 1);
+  end
+
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      spacing     <= '0;
-      output_tile <= '0;
-      token_tile  <= '0;
-    end else if (output_done) begin
-      spacing     <= SPACING_BITS'(RESULT_BEATS - 1);
-      output_tile <= outputs_end ? '0 : output_tile + 16'd1;
-      if (outputs_end) token_tile <= tokens_end ? '0 : token_tile + 16'd1;
-    end else if (enable && spacing != '0) begin
-      spacing <= spacing - 1'b1;
+      now_valid         <= 1'b0;
+      credit            <= CREDIT_BITS'(RESULT_TILES);
+      {act_bank, weight_bank, kv_bank} <= '0;
+    end else begin
+      if (job_ready) now_valid <= job_valid;
+      credit <= credit - CREDIT_BITS'(step.valid && last_step) + CREDIT_BITS'(result_freed);
+      act_bank    <= act_bank ^ act_release;
+      weight_bank <= weight_bank ^ weight_release;
+      kv_bank     <= kv_bank ^ kv_release;
     end
   end
 
-  // Loops over the planes and over K.
   always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      k           <= '0;
-      weight_base <= '0;
-      act_base    <= '0;
-    end else if (enable && step.valid) begin
-      k <= k_end ? '0 : k + 16'd1;
-      if (k_end) weight_base <= weight_end ? '0 : weight_base + 4'(W_PLANES);
-      if (k_end && weight_end) act_base <= act_end ? '0 : act_base + 4'(A_PLANES);
-    end
-  end
-
-  // Activation words repeat for every weight plane group and every output tile.
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      act_address       <= '0;
-      act_group_address <= '0;
-    end else if (enable && step.valid) begin
+    if (take_job) begin
+      now              <= job;
+      last_output_tile <= (job.outputs - 16'd1) >> $clog2(OUTPUTS);
+      tile_start       <= job_start;
+      pair             <= job_start;
+      act_address      <= job_start.act;
+      weight_address   <= job_start.weight;
+      {output_tile, token_tile, k} <= '0;
+      {first, doubling} <= 2'b10;
+    end else if (step.valid) begin
+      k        <= k_end ? '0 : k + 16'd1;
+      first    <= last_step;
+      doubling <= k_end && !pair_end && next_doubling;
       if (last_step) begin
-        act_address       <= '0;
-        act_group_address <= '0;
-      end else if (k_end && weight_end) begin
-        act_address       <= act_address + 1'b1;
-        act_group_address <= act_address + 1'b1;
+        pair           <= next_tile;
+        act_address    <= next_tile.act;
+        weight_address <= next_tile.weight;
+        output_tile    <= outputs_end ? '0 : output_tile + 16'd1;
+        if (outputs_end) token_tile <= token_tile + 16'd1;
+      end else if (k_end) begin
+        pair           <= next_pair;
+        act_address    <= next_pair.act;
+        weight_address <= next_pair.weight;
       end else begin
-        act_address <= k_end ? act_group_address : act_address + 1'b1;
+        act_address    <= act_address + 1'b1;
+        weight_address <= weight_address + 1'b1;
       end
     end
-  end
-
-  // Weight words of an output tile repeat for every activation plane group, all for every token tile.
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      weight_address      <= '0;
-      weight_tile_address <= '0;
-    end else if (enable && step.valid) begin
-      if (last_step) begin
-        weight_address      <= outputs_end ? '0 : weight_address + 1'b1;
-        weight_tile_address <= outputs_end ? '0 : weight_address + 1'b1;
-      end else begin
-        weight_address <= (k_end && weight_end) ? weight_tile_address : weight_address + 1'b1;
-      end
-    end
+    if (step.valid) previous_negative <= negative;
   end
 endmodule

@@ -1,70 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns the totals of an output tile into accumulators (the formula of qmm_array.sv) and sends
 // them as int32, LANES a beat, lowest index first. Index = token * OUTPUTS + output.
-// `can_load` is low while an earlier tile still occupies the registers: the pipeline then waits.
-module result_drain #(
+//
+// A beat's values belong to one token. Three register stages: pick the beat's totals of the tile;
+// half = (1 + max(a,w))*dot - a*B for a lane and common = a*w*K - w(1+a)*A for the beat; sum =
+// (1 + a*w)*half + common. II = 1 beat, latency from `tile_valid` to the first beat three clocks.
+// Arithmetic modulo 2^ACC_BITS is exact because the final accumulator fits.
+module result_drain
+  import qmm_pkg::*;
+#(
     parameter int unsigned TOKENS,
     parameter int unsigned OUTPUTS,
-    parameter int unsigned ACC_BITS,  // <= 32
-    parameter int unsigned LANES,     // results per beat, divides TOKENS * OUTPUTS
-    localparam int unsigned BEATS = TOKENS * OUTPUTS / LANES
+    parameter int unsigned ACC_BITS,  // 17 to 32
+    parameter int unsigned LANES      // results per beat, divides OUTPUTS
 ) (
-    input  logic                                                    clk,
-    input  logic                                                    rst_n,
-    input  logic                                                    load,
-    output logic                                                    can_load,
-    input  logic                                                    job_last,
-    input  logic                                                    act_bipolar,
-    input  logic                                                    weight_bipolar,
-    input  logic        [31:0]                                      k_bits,
-    input  logic signed [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]     total,
-    input  logic signed [TOKENS-1:0][ACC_BITS-1:0]                  act_total,
-    input  logic signed [OUTPUTS-1:0][ACC_BITS-1:0]                 weight_total,
-    output logic                                                    beat_valid,
-    input  logic                                                    beat_ready,
-    output logic        [32*LANES-1:0]                              beat_data,
-    output logic                                                    beat_last
+    input  logic                                           clk,
+    input  logic                                           rst_n,
+    input  logic                                           tile_valid,
+    output logic                                           tile_done,   // its last beat is picked
+    input  tile_t                                          tile,
+    input  logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total,
+    input  logic  [TOKENS-1:0][ACC_BITS-1:0]               act_total,
+    input  logic  [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total,
+    output logic                                           beat_valid,
+    input  logic                                           beat_ready,
+    output logic  [32*LANES-1:0]                           beat_data,
+    output logic                                           beat_last
 );
-  localparam int unsigned COUNT_BITS = $clog2(BEATS + 1);
+  localparam int unsigned SLICES = OUTPUTS / LANES;  // beats of a token
+  localparam int unsigned TOKEN_BITS = (TOKENS > 1) ? $clog2(TOKENS) : 1;
+  localparam int unsigned SLICE_BITS = (SLICES > 1) ? $clog2(SLICES) : 1;
+  typedef logic [ACC_BITS-1:0] acc_t;
 
-  logic [BEATS-1:0][32*LANES-1:0] pending;
-  logic [COUNT_BITS-1:0] beats_left;
-  logic pending_job_last;
+  logic [TOKEN_BITS-1:0] token;
+  logic [SLICE_BITS-1:0] slice;
+  logic move, picked_valid, half_valid, slice_end, token_end;
+  tile_t picked_tile;
+  logic unused;
+  acc_t [LANES-1:0] dot, weight_sum, half, sum;
+  acc_t act_sum, common;
+  logic picked_last, half_last, double_sum;
 
-  assign beat_valid = beats_left != '0;
-  assign beat_data  = pending[0];
-  assign beat_last  = pending_job_last && beats_left == COUNT_BITS'(1);
-  assign can_load   = !beat_valid || (beat_ready && beats_left == COUNT_BITS'(1));
+  assign unused    = picked_tile.job_last;
+  assign move      = beat_ready || !beat_valid;
+  assign slice_end = slice == SLICE_BITS'(SLICES - 1);
+  assign token_end = token == TOKEN_BITS'(TOKENS - 1);
+  assign tile_done = tile_valid && move && slice_end && token_end;
 
-  // Arithmetic modulo 2^32: exact because the final accumulator fits.
-  function automatic logic [31:0] accumulator(logic signed [ACC_BITS-1:0] dot,
-                                              logic signed [ACC_BITS-1:0] act_sum,
-                                              logic signed [ACC_BITS-1:0] weight_sum);
-    logic signed [31:0] value;
-    value = 32'(dot) <<< (2'(act_bipolar) + 2'(weight_bipolar));
-    if (weight_bipolar) value -= 32'(act_sum) <<< act_bipolar;
-    if (act_bipolar) value -= 32'(weight_sum) <<< weight_bipolar;
-    if (act_bipolar && weight_bipolar) value += $signed(k_bits);
-    return value;
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      {token, slice} <= '0;
+      {picked_valid, half_valid, beat_valid} <= '0;
+    end else if (move) begin
+      {picked_valid, half_valid, beat_valid} <= {tile_valid, picked_valid, half_valid};
+      if (tile_valid) begin
+        slice <= slice_end ? '0 : slice + 1'b1;
+        if (slice_end) token <= token_end ? '0 : token + 1'b1;
+      end
+    end
+  end
+
+  logic [TOKENS-1:0][SLICES-1:0][LANES-1:0][ACC_BITS-1:0] totals;
+  logic [SLICES-1:0][LANES-1:0][ACC_BITS-1:0] weight_totals;
+  assign totals        = total;
+  assign weight_totals = weight_total;
+
+  function automatic acc_t upright(acc_t value);
+    return picked_tile.inverted ? ~value : value;
   endfunction
 
   always_ff @(posedge clk) begin
-    if (!rst_n) beats_left <= '0;
-    else if (load && can_load) beats_left <= COUNT_BITS'(BEATS);
-    else if (beat_valid && beat_ready) beats_left <= beats_left - 1'b1;
+    if (move) begin
+      dot         <= totals[token][slice];
+      weight_sum  <= weight_totals[slice];
+      act_sum     <= act_total[token];
+      picked_tile <= tile;
+      picked_last <= tile.job_last && slice_end && token_end;
+
+      for (int unsigned l = 0; l < LANES; l++) begin
+        half[l] <= (upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar))
+            - (picked_tile.act_bipolar ? upright(weight_sum[l]) : '0);
+      end
+      common <= ((picked_tile.act_bipolar && picked_tile.weight_bipolar) ? acc_t'(picked_tile.k_bits) : '0)
+          - (picked_tile.weight_bipolar ? upright(act_sum) << picked_tile.act_bipolar : '0);
+      double_sum <= picked_tile.act_bipolar && picked_tile.weight_bipolar;
+      half_last  <= picked_last;
+
+      for (int unsigned l = 0; l < LANES; l++) sum[l] <= (half[l] << double_sum) + common;
+      beat_last <= half_last;
+    end
   end
 
-  always_ff @(posedge clk) begin
-    if (load && can_load) begin
-      pending_job_last <= job_last;
-      for (int unsigned t = 0; t < TOKENS; t++) begin
-        for (int unsigned o = 0; o < OUTPUTS; o++) begin
-          pending[(t*OUTPUTS+o)/LANES][32*((t*OUTPUTS+o)%LANES)+:32] <=
-              accumulator(total[t][o], act_total[t], weight_total[o]);
-        end
-      end
-    end else if (beat_valid && beat_ready) begin
-      for (int unsigned b = 1; b < BEATS; b++) pending[b-1] <= pending[b];
-    end
+  for (genvar l = 0; l < LANES; l++) begin : g_lane
+    assign beat_data[32*l+:32] = 32'($signed(sum[l]));
   end
 endmodule

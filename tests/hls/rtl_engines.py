@@ -15,21 +15,27 @@ from batflow.hls.qmm_protocol import QmmConfig, operand
 from batflow.hls.verilator import find_verilator
 
 # Each covers something that the others do not: the product's own sizes; the synthesis form of the
-# popcount, tiny buffers and sizes that are no powers of two; one of everything; ternary and k-bit
-# planes side by side.
+# popcount, tiny buffers, three tokens, tiles of 8 outputs (half a block); one token, wide words, a
+# beat a block row; tiles of 32 outputs (two blocks), five tokens, all of them in one beat; no K/V.
 CONFIGS = {
     "demo": QmmConfig(),
     "odd": QmmConfig(
-        tokens=3, outputs=2, simd=32, a_planes=2, w_planes=2, a_bits=5, w_bits=3, acc_bits=17,
-        k_words=5, a_words=11, w_words=25, a_lanes=3, w_lanes=4, out_lanes=3, structural=1,
+        tokens=3, outputs=8, simd=64, a_bits=5, w_bits=3, acc_bits=17, k_words=5, kv_k_words=2, a_words=11,
+        w_words=25, kv_words=13, bus_bits=256, kv_bits=64, a_tokens=1, out_lanes=4, result_tiles=2, jobs=4,
+        structural=1,
     ),
     "serial": QmmConfig(
-        tokens=1, outputs=2, simd=128, a_planes=1, w_planes=1, a_bits=8, w_bits=4, acc_bits=22,
-        k_words=3, a_words=24, w_words=40, a_lanes=1, w_lanes=1, out_lanes=1,
+        tokens=1, outputs=16, simd=128, a_bits=8, w_bits=4, acc_bits=22, k_words=3, kv_k_words=3, a_words=24,
+        w_words=40, kv_words=24, bus_bits=128, kv_bits=128, a_tokens=1, out_lanes=16, result_tiles=5, jobs=2,
     ),
     "wide": QmmConfig(
-        tokens=2, outputs=3, simd=40, a_planes=4, w_planes=4, a_bits=4, w_bits=4, acc_bits=20,
-        k_words=8, a_words=8, w_words=30, a_lanes=4, w_lanes=6, out_lanes=2,
+        tokens=5, outputs=32, simd=64, a_bits=4, w_bits=8, acc_bits=21, k_words=8, kv_k_words=3, a_words=32,
+        w_words=30, kv_words=40, bus_bits=64, kv_bits=256, a_tokens=5, out_lanes=2, result_tiles=3, jobs=3,
+    ),
+    "pair": QmmConfig(
+        tokens=2, outputs=8, simd=128, a_bits=8, w_bits=1, acc_bits=18, k_words=4, kv_k_words=1, a_words=32,
+        w_words=16, kv_words=0, bus_bits=512, kv_bits=64, a_tokens=2, out_lanes=1, result_tiles=8, jobs=8,
+        structural=1,
     ),
 }  # fmt: skip
 
@@ -67,6 +73,8 @@ def random_weights(rng: np.random.Generator, outputs: int, k: int, kind: WeightK
 def weight_formats(config: QmmConfig) -> list[tuple[WeightKind, int]]:
     """All weight kinds and widths of a configuration."""
     found: list[tuple[WeightKind, int]] = [("binary", 1), ("ternary", 2)]
+    if not config.kv_words:
+        return found
     found += [("unsigned", bits) for bits in range(1, config.w_bits + 1)]
     return found + [("signed", bits) for bits in range(1, config.w_bits + 1)]
 
@@ -81,4 +89,5 @@ def random_product(rng: np.random.Generator, config: QmmConfig) -> tuple[Product
     acts = random_acts(rng, tokens, k, bits, signed)
     weights = random_weights(rng, outputs, k, kind, weight_bits)
     right = weight_operand(weights, kind, weight_bits, k)
-    return Product(operand(acts, bits, signed, "activations"), right), acts @ weights.T
+    on_chip = kind in ("signed", "unsigned")
+    return Product(operand(acts, bits, signed, "activations"), right, on_chip), acts @ weights.T
