@@ -3,7 +3,7 @@
 // beat a channel, channels ascending, from memory words; or, where `common`, one beat from the job.
 //
 // MEMORY. Section of a job, 64-bit words: (C mod 2^46) << 16 | (M mod 2^16) for each channel; with
-//   `two_part` a second one of the same C and M2. Words up to the section's end are skipped. The
+//   `two_part` a second one that holds M2 alone. Words up to the section's end are skipped. The
 //   beats of a job are one memory command, whose last beat has `in_last`.
 // II = 1: a beat a clock, with two parts one in two clocks. Latency: config 1 clock after the job; a
 // channel 2 clocks after its memory beat. HOLD beats wait here, so that the memory goes on meanwhile.
@@ -49,9 +49,10 @@ module constant_feed
   );
 
   logic configured;  // the config beat has left
-  logic second;      // `first_m` waits for M2
+  logic second;      // `first` waits for M2
   logic advance, push, last;
-  logic [15:0] first_m, left;
+  logic [61:0] first;
+  logic [15:0] left;
   vector_pkg::constant_t common, channel;
 
   function automatic vector_pkg::constant_t constant(logic [45:0] c, logic [15:0] m1, logic [15:0] m2);
@@ -59,7 +60,7 @@ module constant_feed
   endfunction
 
   assign common     = constant(job.c, job.m, 16'd0);
-  assign channel    = job.two_part ? constant(word[61:16], first_m, word[15:0])
+  assign channel    = job.two_part ? constant(first[61:16], first[15:0], word[15:0])
                                    : constant(word[61:16], word[15:0], 16'd0);
   assign advance    = !m_axis_tvalid || m_axis_tready;
   assign last       = job.common || left == 16'd1;
@@ -83,7 +84,7 @@ module constant_feed
     end
   end
   always_ff @(posedge clk) begin
-    if (word_valid && word_ready) first_m <= word[15:0];
+    if (word_valid && word_ready) first <= word[61:0];
     if (push) begin
       left         <= configured ? left - 16'd1 : job.channels;
       m_axis_tdata <= !configured ? 128'(job.unit_config) : job.common ? common : channel;
