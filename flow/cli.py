@@ -215,6 +215,20 @@ def robustness(
 
 
 @app.command()
+def synth(
+    config: Annotated[Path, typer.Argument(help="YAML file with an accelerator config.")],
+    unit: Annotated[list[str] | None, typer.Option(help="This unit alone; repeatable.")] = None,
+    board: Annotated[str | None, typer.Option(help="Board to give shares of.")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Count LUT, FF, CARRY, BRAM, URAM and DSP of a config's units by open synthesis."""
+    from .synth import synthesize_file
+
+    with resumable(f"batflow synth {config}"):
+        console.print(synthesize_file(config, unit, board, output, errors))
+
+
+@app.command()
 def doctor(
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

