@@ -172,6 +172,29 @@ QU = (
     ),
 )
 
+AXI = (
+    Proof(
+        "axi_reader",
+        "AR stable, bursts legal and within 4 KB, bursts in flight bounded and counted",
+        "fv_axi_reader",
+        ("qmm_pkg", "bat_pkg", "axis_skid", "sync_fifo", "axi_reader", "axi_read_checker"),
+        {"MAX_BURST": 16, "OUTSTANDING": 2},
+        depth=9,
+        induction=1,
+        cover=10,
+        mutations=(
+            Mutation(
+                "bursts not cut at 4 KB",
+                "axi_reader.sv",
+                "- (26'(block) & 26'(BURST_BYTES / 64 - 1));",
+                ";",
+            ),
+            Mutation("address not held", "axi_reader.sv", "(!m_axi_arvalid || m_axi_arready) &&", ""),
+            Mutation("in flight unbounded", "axi_reader.sv", "active && pending_ready &&", "active &&"),
+        ),
+    ),
+)
+
 # Wider than the tests take time for; `python -m batflow.hls.formal` runs them as well.
 WIDER = (
     Proof(
@@ -179,7 +202,7 @@ WIDER = (
         QU[0].claim,
         "fv_thresholds",
         (),
-        {"ACC_BITS": 8, "SCALE_BITS": 4, **_WIDTHS},
+        {"ACC_BITS": 7, "SCALE_BITS": 4, **_WIDTHS},
         depth=1,
         cover=1,
     ),
@@ -194,4 +217,4 @@ WIDER = (
     ),
 )
 
-PROOFS = (SKID, *FIFOS, *BANKS, *QU)
+PROOFS = (SKID, *FIFOS, *BANKS, *AXI, *QU)
