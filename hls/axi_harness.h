@@ -40,21 +40,21 @@ class WithMemory : public Model {
 
 }  // namespace batflow
 
-#define BATFLOW_AXI_HARNESS(Ports)                                                                    \
-  BATFLOW_AXIS_HARNESS(Ports)                                                                         \
-  extern "C" {                                                                                        \
-  void axi_setup(void* sim, const uint8_t* data, uint64_t base, uint64_t bytes,                       \
-                 const batflow::AxiTiming* timing, const batflow::AxiFaults* faults) {                \
-    batflow::AxiMemory& memory = static_cast<batflow::Harness<Ports>*>(sim)->top().memory;            \
-    memory.attach(data, base, bytes);                                                                 \
-    memory.configure(*timing, *faults);                                                               \
-  }                                                                                                   \
-  void axi_report(void* sim, uint64_t* out) {                                                         \
-    const batflow::AxiMemory& memory = static_cast<batflow::Harness<Ports>*>(sim)->top().memory;      \
-    const uint64_t facts[] = {memory.violation(), memory.bursts(), memory.beats(),                    \
-                              memory.outstanding(), memory.most_outstanding()};                       \
-    std::memcpy(out, facts, sizeof facts);                                                            \
-  }                                                                                                   \
+#define BATFLOW_AXI_HARNESS(Ports)                                                                       \
+  BATFLOW_AXIS_HARNESS(Ports)                                                                            \
+  extern "C" {                                                                                           \
+  void axi_setup(void* sim, const uint8_t* data, uint64_t base, uint64_t bytes,                          \
+                 const batflow::AxiTiming* timing, const batflow::AxiFaults* faults) {                   \
+    batflow::AxiMemory& memory = static_cast<batflow::Harness<Ports>*>(sim)->top().memory;               \
+    memory.attach(data, base, bytes);                                                                    \
+    memory.configure(*timing, *faults);                                                                  \
+  }                                                                                                      \
+  void axi_report(void* sim, uint64_t* out) {                                                            \
+    const batflow::AxiMemory& memory = static_cast<batflow::Harness<Ports>*>(sim)->top().memory;         \
+    const uint64_t facts[] = {memory.violation(), memory.bursts(), memory.beats(), memory.outstanding(), \
+                              memory.most_outstanding()};                                                \
+    std::memcpy(out, facts, sizeof facts);                                                               \
+  }                                                                                                      \
   }
 
 #endif

@@ -15,6 +15,7 @@ from pathlib import Path
 from batflow.files import write_bytes
 
 from .image import c_header
+from .image_sv import sv_package as image_package
 from .registers.forms import markdown_table, sv_package
 from .registers.table import ERRORS, REGISTERS, VERSION
 
@@ -104,6 +105,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     KERNELS / "image_layout.hpp": c_header,
     KERNELS / "registers.hpp": registers_header,
     KERNELS / "tables.hpp": tables_header,
+    RTL / "image_pkg.sv": image_package,
     RTL / "registers_pkg.sv": sv_package,
     DOCS / "registers.md": registers_page,
 }
