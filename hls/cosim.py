@@ -37,6 +37,9 @@ class CosimEngine(CsimEngine):
         self._cosim.bf_memory_fault.restype = None
         self._cosim.bf_memory_fault.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
 
+        self._cosim.bf_interrupt.restype = ctypes.c_int32
+        self._cosim.bf_interrupt.argtypes = [ctypes.c_void_p]
+
     def timeline(self) -> dict[str, Any]:
         """When the modules worked in the last run.
 
@@ -52,6 +55,10 @@ class CosimEngine(CsimEngine):
         """Let the beat at byte ``offset`` of the image answer SLVERR; None ends that."""
         address = NO_FAULT if offset is None else BASE + offset
         self._cosim.bf_memory_fault(self.engine.handle, address)
+
+    def interrupt(self) -> bool:
+        """Level of the interrupt output."""
+        return bool(self._cosim.bf_interrupt(self.engine.handle))
 
     def _traces(self, sequence: int, length: int) -> dict[str, Int64]:
         return {

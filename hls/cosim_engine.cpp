@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hls/engine_abi.h over the cosim engine, and two functions beside it: bf_timeline and bf_memory_fault.
+// hls/engine_abi.h over the cosim engine, and functions beside it for figures and tests.
 #include "cosim_engine.hpp"
 
 #include <new>
@@ -122,5 +122,8 @@ const char* bf_timeline(bf_engine* e) {
 
 /* Lets the memory beat at bus address `address` answer SLVERR; all ones: none does. */
 void bf_memory_fault(bf_engine* e, uint64_t address) { e->engine.fault(address); }
+
+/* Level of the interrupt output. */
+int32_t bf_interrupt(bf_engine* e) { return e->engine.interrupt() ? 1 : 0; }
 
 }  // extern "C"

@@ -43,6 +43,7 @@ class CosimEngine {
         stream_stall_(setting("BATFLOW_STREAM_STALL", 0)),
         in_chance_(seed_ * 4 + 1),
         out_chance_(seed_ * 4 + 2),
+        bus_chance_(seed_ * 4 + 7),
         ddr_(ddr),
         base_(base),
         bytes_(bytes),
@@ -83,17 +84,21 @@ class CosimEngine {
       error_text_.clear();
       was_running_ = true;
     }
-    top_->s_axil_awvalid = top_->s_axil_wvalid = 1;
+    bool address_left = true, data_left = true;
     top_->s_axil_awaddr = std::uint16_t(offset);
     top_->s_axil_wdata = value;
     top_->s_axil_wstrb = 0xF;
-    top_->s_axil_bready = 1;
     for (int clocks = 0;; clocks++) {
-      const bool address = top_->s_axil_awready, data = top_->s_axil_wready, answered = top_->s_axil_bvalid;
+      raise(top_->s_axil_awvalid, address_left);
+      raise(top_->s_axil_wvalid, data_left);
+      raise(top_->s_axil_bready, true);
+      const bool address = top_->s_axil_awvalid && top_->s_axil_awready;
+      const bool data = top_->s_axil_wvalid && top_->s_axil_wready;
+      const bool answered = top_->s_axil_bvalid && top_->s_axil_bready;
       const bool good = top_->s_axil_bresp == 0;
       tick();
-      if (address) top_->s_axil_awvalid = 0;
-      if (data) top_->s_axil_wvalid = 0;
+      if (address) top_->s_axil_awvalid = address_left = false;
+      if (data) top_->s_axil_wvalid = data_left = false;
       if (answered) {
         idle_bus();
         if (refused) error_text_ = "start was written during a run";
@@ -106,15 +111,17 @@ class CosimEngine {
     }
   }
   bool read(std::uint32_t offset, std::uint32_t* value) {
-    top_->s_axil_arvalid = 1;
+    bool address_left = true;
     top_->s_axil_araddr = std::uint16_t(offset);
-    top_->s_axil_rready = 1;
     for (int clocks = 0;; clocks++) {
-      const bool address = top_->s_axil_arready, answered = top_->s_axil_rvalid;
+      raise(top_->s_axil_arvalid, address_left);
+      raise(top_->s_axil_rready, true);
+      const bool address = top_->s_axil_arvalid && top_->s_axil_arready;
+      const bool answered = top_->s_axil_rvalid && top_->s_axil_rready;
       const bool good = top_->s_axil_rresp == 0;
       *value = top_->s_axil_rdata;
       tick();
-      if (address) top_->s_axil_arvalid = 0;
+      if (address) top_->s_axil_arvalid = address_left = false;
       if (answered) {
         idle_bus();
         return good;
@@ -159,12 +166,12 @@ class CosimEngine {
     ffn_memory_->configure(timing, faults);
   }
 
+  bool interrupt() const { return top_->irq; }
   Watch& watch() { return watch_; }
-  std::uint64_t clocks() const { return clocks_; }
   std::string& error_text() { return error_text_; }
 
  private:
-  static constexpr int kResetClocks = 4, kStartClocks = 4, kMemoryOutstanding = 16, kBusLimit = 1000,
+  static constexpr int kResetClocks = 4, kStartClocks = 4, kMemoryOutstanding = 16, kBusLimit = 10000,
                        kResetLimit = 1 << 20;
 
   static VerilatedContext* prepare(VerilatedContext& context) {
@@ -177,6 +184,10 @@ class CosimEngine {
   void idle_bus() {
     top_->s_axil_awvalid = top_->s_axil_wvalid = top_->s_axil_bready = 0;
     top_->s_axil_arvalid = top_->s_axil_rready = 0;
+  }
+  // Raises a bus signal that is due, now or, with stream stalls, some clocks later; it then stays.
+  void raise(CData& signal, bool due) {
+    if (due && !bus_chance_(stream_stall_)) signal = 1;
   }
   static void check_bus(int clocks) {
     if (clocks > kBusLimit) throw ModelError("the register bus does not answer");
@@ -310,7 +321,7 @@ class CosimEngine {
   VerilatedContext context_;
   const std::uint32_t seed_;
   const int stream_stall_;
-  Chance in_chance_, out_chance_;
+  Chance in_chance_, out_chance_, bus_chance_;
   const std::uint8_t* const ddr_;
   const std::uint64_t base_, bytes_;
   AxiBandwidth bandwidth_;

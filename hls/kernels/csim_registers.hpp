@@ -47,6 +47,8 @@ class Registers {
     if (access != Access::kOk || !writable || offset == reg::CTRL || offset == reg::SOFT_RESET) return access;
     if (offset == reg::ISR) {
       word(offset) ^= value & 3;
+    } else if (offset == reg::GIE || offset == reg::IER) {
+      word(offset) = value & (offset == reg::GIE ? 1 : 3);
     } else {
       word(offset) = value;
     }

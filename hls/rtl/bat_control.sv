@@ -12,8 +12,8 @@
 // `hold_next` keeps the next layer of the sequence in flight back, so that the modules alternate between
 // two sequences from the start. An input that gives nothing for PATIENCE clocks is not waited for.
 // RESET: a run that ends with an error leaves the core unclean. `stop` then keeps memory bursts back,
-// and the next start, or SOFT_RESET at any time, waits until `bursts_idle` stays 1, holds `core_rst_n` for
-// RESET_CLOCKS and goes on. A start during a reset is kept. Source: ours.
+// and the next start, or SOFT_RESET at any time, waits until `bursts_idle` stays 1, holds `core_rst_n`
+// for RESET_CLOCKS - AWAKE_CLOCKS and goes on. A start during a reset is kept. Source: ours.
 module bat_control
   import bat_pkg::*;
   import control_pkg::*;
@@ -79,6 +79,7 @@ module bat_control
     input  logic                input_waits
 );
   localparam int unsigned RESET_CLOCKS = 8;
+  localparam int unsigned AWAKE_CLOCKS = 2;  // between the core's reset and its first work
   localparam int unsigned PATIENCE = 64;
 
   if (MAX_IN_FLIGHT < 1 || MAX_IN_FLIGHT > 2) begin : g_check_flight
@@ -165,7 +166,7 @@ module bat_control
   end
 
   always_ff @(posedge clk) begin
-    core_rst_n <= rst_n && state != HOLD;
+    core_rst_n <= rst_n && !(state == HOLD && hold_left > 4'(AWAKE_CLOCKS));
     if (!rst_n || state != HOLD) hold_left <= 4'(RESET_CLOCKS);
     else hold_left <= hold_left - 1'b1;
     idle_clocks <= {idle_clocks[2:0], state == DRAIN && bursts_idle};

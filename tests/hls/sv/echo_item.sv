@@ -63,7 +63,7 @@ module echo_item
   assign data_ready   = state == DATA;
   assign m_work_valid = state == ANNOUNCE;
   assign m_work       = work;
-  assign busy         = state != IDLE;
+  assign busy         = state != IDLE || out_valid;
   always_comb for (int unsigned i = 0; i < LANES; i++) sums[16*i+:16] = rows[16*i+:16] + 16'(STEP);
 
   // Rows wait in a buffer, as in a module, or a long sequence would block both.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entry of a module with what it fills: residual buffer, x buffer and the activation feeder on x alone.
+// The buffers of FFN between streams: entry, residual buffer, x and mid with the activation feeder, and a
+// writer of mid, whose jobs wait for the reader of the one before.
 module entry_buffers
   import bat_pkg::*;
   import plane_pkg::*;
@@ -12,7 +13,9 @@ module entry_buffers
     parameter int unsigned A_TOKENS,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
+    parameter int unsigned MAX_FFN,
     localparam int unsigned JOB_BITS = ($bits(job_t) + 7) / 8 * 8,
+    localparam int unsigned WRITE_BITS = ($bits(write_job_t) + 7) / 8 * 8,
     localparam int unsigned ITEM_BITS = ($bits(entry_t) + 7) / 8 * 8
 ) (
     input  logic                     clk,
@@ -33,6 +36,14 @@ module entry_buffers
     output logic                     h_job_tready,
     input  logic [JOB_BITS-1:0]      h_job_tdata,
     input  logic                     h_job_tlast,
+    input  logic                     w_job_tvalid,
+    output logic                     w_job_tready,
+    input  logic [WRITE_BITS-1:0]    w_job_tdata,
+    input  logic                     w_job_tlast,
+    input  logic                     mid_tvalid,
+    output logic                     mid_tready,
+    input  logic [8*LANES-1:0]       mid_tdata,
+    input  logic                     mid_tlast,
     output logic                     m_a_tvalid,
     input  logic                     m_a_tready,
     output logic [A_TOKENS*SIMD-1:0] m_a_tdata,
@@ -109,7 +120,80 @@ module entry_buffers
       .read_plane,
       .raw          (raw[0])
   );
-  assign raw[1] = '0;
+
+  logic w_queued, w_taken, mid_free, mid_write, mid_side;
+  logic [15:0] mid_row, mid_segment;
+  logic [PLANES-1:0][LANES-1:0] mid_data;
+  logic [1:0] unused_count;
+  write_job_t w_job;
+  progress_t mid_progress;
+  sync_fifo #(
+      .WIDTH($bits(write_job_t)),
+      .DEPTH(2),
+      .REGISTERED(1'b1)
+  ) u_queue (
+      .clk,
+      .rst_n,
+      .in_valid (w_job_tvalid),
+      .in_ready (w_job_tready),
+      .in_data  (w_job_tdata[$bits(write_job_t)-1:0]),
+      .out_valid(w_queued),
+      .out_ready(w_taken),
+      .out_data (w_job),
+      .count    (unused_count)
+  );
+  side_credit #(
+      .SIDES(1)
+  ) u_side (
+      .clk,
+      .rst_n,
+      .take(w_taken),
+      .give(read_done && read_act == ACT_MID),
+      .free(mid_free)
+  );
+  plane_writer #(
+      .LANES (LANES),
+      .PLANES(PLANES)
+  ) u_writer (
+      .clk,
+      .rst_n,
+      .job_valid    (w_queued && mid_free),
+      .job_taken    (w_taken),
+      .job          (w_job),
+      .s_axis_tvalid(mid_tvalid),
+      .s_axis_tready(mid_tready),
+      .s_axis_tdata (mid_tdata),
+      .write        (mid_write),
+      .write_side   (mid_side),
+      .write_row    (mid_row),
+      .write_segment(mid_segment),
+      .write_data   (mid_data),
+      .progress     (mid_progress)
+  );
+  plane_buffer #(
+      .PLANES(PLANES),
+      .SIDES(1),
+      .ROWS((MAX_TOKENS + TOKENS - 1) / TOKENS * TOKENS),
+      .BANKS(A_TOKENS),
+      .ROW_WORDS((MAX_FFN + SIMD - 1) / SIMD),
+      .WORD_BITS(SIMD),
+      .SEGMENT(LANES),
+      .CHUNK(CHUNK)
+  ) u_mid (
+      .clk,
+      .write        (mid_write),
+      .write_side   (mid_side),
+      .write_row    (mid_row),
+      .write_segment(mid_segment),
+      .write_data   (mid_data),
+      .enable,
+      .read         (read[1]),
+      .read_side,
+      .read_group,
+      .read_word,
+      .read_plane,
+      .raw          (raw[1])
+  );
 
   act_feeder #(
       .SOURCES(2),
@@ -125,7 +209,7 @@ module entry_buffers
       .job_valid    (a_job_tvalid),
       .job_ready    (a_job_tready),
       .job_in       (a_job_tdata[$bits(job_t)-1:0]),
-      .progress     ({progress_t'('0), x_progress}),
+      .progress     ({mid_progress, x_progress}),
       .read_done,
       .read_act,
       .read_bank,
@@ -171,5 +255,5 @@ module entry_buffers
 
   logic unused;
   assign unused = ^{item_tdata, item_tlast, a_job_tdata, a_job_tlast, h_job_tdata, h_job_tlast,
-                    read_done, read_act, read_bank, read[1]};
+                    w_job_tdata, w_job_tlast, mid_tlast, read_bank};
 endmodule
