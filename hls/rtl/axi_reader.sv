@@ -66,7 +66,7 @@ module axi_reader
     logic [57:0]           block;     // address of the first beat in units of 64 bytes
   } burst_t;
 
-  logic halt;
+  logic halt, bad;
   always_ff @(posedge clk) begin
     if (!rst_n) halt <= 1'b0;
     else halt <= stop || error || bad;
@@ -159,7 +159,7 @@ module axi_reader
   assign idle = in_flight == '0 && !m_axi_arvalid;
 
   // Beats.
-  logic beat_valid, beat_ready, beat_take, beat_last, final_beat, bad;
+  logic beat_valid, beat_ready, beat_take, beat_last, final_beat;
   logic [1:0] beat_response;
   logic [COUNT_BITS-1:0] beat;
   axis_skid #(

@@ -56,6 +56,7 @@ module mha_jobs
   logic side;
   logic [15:0] score_head, context_head, softmax_heads;  // softmax: heads whose config is to come
   logic [15:0] score_word, context_base;
+  logic [15:0] head_words;  // SIMD words of a head's row
   logic more_scores;
 
   assign layer_ready   = !busy;
@@ -119,7 +120,6 @@ module mha_jobs
   end
 
   // The job of the stage.
-  logic [15:0] head_words;  // SIMD words of a head's row
   logic [3:0] result_bits;  // of q, k or v
   logic [7:0] source;       // kind and shift of the matrix
   job_t next;
