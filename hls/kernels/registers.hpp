@@ -48,6 +48,7 @@ enum Error : std::uint32_t {
   E_BUS_ERROR = 8,  // a memory read failed; check PROGRAM_ADDR and the buffer's size
   E_DEADLOCK = 9,  // streams blocked each other; see the engine's last error for their names
   E_BAD_BATCH = 10,  // BATCH is 0; write the number of sequences
+  E_INTERNAL = 11,  // a unit refused its data; load image.bin again, and report it if it comes back
 };
 struct Entry {
   std::uint32_t offset;

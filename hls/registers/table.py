@@ -95,6 +95,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     8: ("BUS_ERROR", "a memory read failed; check PROGRAM_ADDR and the buffer's size"),
     9: ("DEADLOCK", "streams blocked each other; see the engine's last error for their names"),
     10: ("BAD_BATCH", "BATCH is 0; write the number of sequences"),
+    11: ("INTERNAL", "a unit refused its data; load image.bin again, and report it if it comes back"),
 }
 """Error codes of the ERROR register: name, and what to do."""
 

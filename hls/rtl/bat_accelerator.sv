@@ -112,7 +112,7 @@ module bat_accelerator
   logic mha_taking  /* verilator public_flat_rd */;
   logic ffn_taking  /* verilator public_flat_rd */;
   logic mha_saturated_valid, ffn_saturated_valid;
-  logic [7:0] mha_saturated, ffn_saturated;
+  logic [31:0] mha_saturated, ffn_saturated;
 
   // Work items: control -> MHA, MHA -> FFN, FFN -> MHA, FFN -> control (last layer).
   logic admit_valid, admit_ready, next_open, hold_next;
@@ -279,11 +279,11 @@ module bat_accelerator
       .clk, .rst_n, .clear(start), .enable(running), .increments, .counts
   );
 
-  logic [8:0] new_saturations;
+  logic [31:0] new_saturations;
   always_ff @(posedge clk) begin
-    new_saturations <= (mha_saturated_valid ? 9'(mha_saturated) : '0)
-                       + (ffn_saturated_valid ? 9'(ffn_saturated) : '0);
+    new_saturations <= (mha_saturated_valid ? mha_saturated : '0)
+                       + (ffn_saturated_valid ? ffn_saturated : '0);
     if (!rst_n || start) saturations <= '0;
-    else if (running) saturations <= saturations + 32'(new_saturations);
+    else if (running) saturations <= saturations + new_saturations;
   end
 endmodule

@@ -70,6 +70,7 @@ package registers_pkg;
   localparam logic [31:0] ERR_BUS_ERROR = 32'h00000008;
   localparam logic [31:0] ERR_DEADLOCK = 32'h00000009;
   localparam logic [31:0] ERR_BAD_BATCH = 32'h0000000A;
+  localparam logic [31:0] ERR_INTERNAL = 32'h0000000B;
   /* verilator lint_on UNUSEDPARAM */
 
   // Whether a register has a word at the byte offset.

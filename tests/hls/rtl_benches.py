@@ -220,8 +220,8 @@ def _chain_body(config: ChainConfig, kind: str) -> str:
     .in_ready(part_ready[0]), .in_data(part), .in_last(part_last), .entry_valid(m_entry_tvalid),
     .entry_ready(m_entry_tready), .entry, .job_valid, .job_ready, .job, {softmax if config.attention else ""}
     .norm_valid, .norm_ready, .norm, .idle(sequencer_idle), .fault);
-  job_broadcast #(.COPIES(3), .DEPTH(4)) u_broadcast (.clk, .rst_n, .job_valid, .job_ready, .job,
-    .out_valid(copy_valid), .out_ready(copy_ready), .out_job(copy));
+  job_broadcast #(.COPIES(3), .DEPTH(4), .TARGETS('1)) u_broadcast (.clk, .rst_n, .job_valid, .job_ready,
+    .job, .out_valid(copy_valid), .out_ready(copy_ready), .out_job(copy));
   assign read_ready = reader_ready && log_ready;
   sync_fifo #(.WIDTH($bits(read_t)), .DEPTH(4), .REGISTERED(1'b1)) u_log (.clk, .rst_n,
     .in_valid(read_valid && reader_ready), .in_ready(log_ready), .in_data(read), .out_valid(m_read_tvalid),

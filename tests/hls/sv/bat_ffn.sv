@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for FFN in tests of control and streams: passes rows through, after it has read the first
 // 64 bytes of the layer's descriptor. It adds 256 to every value. Word 0 of a descriptor may ask for a
-// fault: 1 stop for good, 2 report a bad descriptor, else none.
+// fault: 1 stop for good, 2 report a bad descriptor, 3 an internal error.
 /* verilator lint_off UNUSEDPARAM */
 /* verilator lint_off UNUSEDSIGNAL */
 /* verilator lint_off PINCONNECTEMPTY */
@@ -59,19 +59,20 @@ module bat_ffn
     input  logic                       m_axi_rlast,
     output logic [31:0]                error_code,
     output logic                       saturated_valid,
-    output logic [7:0]                 saturated,
+    output logic [31:0]                saturated,
     output logic                       busy,
     output logic                       taking,
     output logic                       wait_weight,
     output logic                       stall_ln
 );
-  logic        read_valid, read_ready, data_valid, data_ready, bus_error, item_error;
+  logic        read_valid, read_ready, data_valid, data_ready, bus_error;
+  logic [31:0] item_error;
   read_t       read;
   logic [BUS_BITS-1:0] data;
   work_t       work, next;
   logic        next_valid, next_ready, out_valid, out_ready, to_output;
 
-  assign error_code = bus_error ? 32'd8 : item_error ? 32'd7 : 32'd0;
+  assign error_code = bus_error ? 32'd8 : item_error;
   axi_reader #(.BUS_BITS(BUS_BITS), .MAX_BURST(16), .OUTSTANDING(4)) u_reader (
       .clk, .rst_n, .stop, .read_valid, .read_ready, .read,
       .out_valid(data_valid), .out_ready(data_ready), .out_data(data), .out_target(), .out_last(),
@@ -107,5 +108,5 @@ module bat_ffn
   assign wait_weight      = busy && !taking;
   assign stall_ln         = 1'b0;
   assign saturated_valid  = 1'b0;
-  assign saturated        = 8'd0;
+  assign saturated        = 32'd0;
 endmodule

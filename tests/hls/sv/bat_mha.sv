@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for MHA in tests of control and streams: passes rows through, after it has read the first
 // 64 bytes of the layer's descriptor. It adds 1 to every value. Word 0 of a descriptor may ask for a
-// fault: 1 stop for good, 2 report a bad descriptor, else none.
+// fault: 1 stop for good, 2 report a bad descriptor, 3 an internal error.
 /* verilator lint_off UNUSEDPARAM */
 /* verilator lint_off UNUSEDSIGNAL */
 /* verilator lint_off PINCONNECTEMPTY */
@@ -63,7 +63,7 @@ module bat_mha
     input  logic                       m_axi_rlast,
     output logic [31:0]                error_code,
     output logic                       saturated_valid,
-    output logic [7:0]                 saturated,
+    output logic [31:0]                saturated,
     output logic                       busy,
     output logic                       taking,
     output logic                       wait_weight,
@@ -74,7 +74,8 @@ module bat_mha
   read_t       read, own_read;
   logic [BUS_BITS-1:0] data;
   logic        own_valid, own_ready;
-  logic        from_input, item_error;
+  logic        from_input;
+  logic [31:0] item_error;
 
   // Control owns the reader while `reading`.
   assign read_valid   = reading ? s_read_valid : own_valid;
@@ -83,7 +84,7 @@ module bat_mha
   assign m_read_valid = reading && data_valid;
   assign m_read_data  = data;
   assign data_ready   = reading ? m_read_ready : own_ready;
-  assign error_code   = bus_error ? 32'd8 : item_error ? 32'd7 : 32'd0;
+  assign error_code   = bus_error ? 32'd8 : item_error;
 
   axi_reader #(.BUS_BITS(BUS_BITS), .MAX_BURST(16), .OUTSTANDING(4)) u_reader (
       .clk, .rst_n, .stop, .read_valid, .read_ready, .read,
@@ -110,5 +111,5 @@ module bat_mha
   assign stall_softmax   = busy && !taking;
   assign stall_ln        = 1'b0;
   assign saturated_valid = taking;
-  assign saturated       = 8'd1;
+  assign saturated       = 32'd1;
 endmodule
