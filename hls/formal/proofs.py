@@ -211,7 +211,7 @@ WIDER = (
         QU[1].claim,
         "fv_qu",
         _QU_MODULES,
-        {"ACC_BITS": 6, "SCALE_BITS": 4, **_WIDTHS},
+        {"ACC_BITS": 6, "SCALE_BITS": 3, **_WIDTHS},
         depth=15,
         cover=15,
     ),
