@@ -7,10 +7,12 @@ activations of the reference; accumulators must be equal and the clocks those of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from .cosim_qmm import Product, QmmEngine, WeightKind, weight_operand
 from .packing import Int64
@@ -19,6 +21,7 @@ from .qmm_protocol import Operand, operand
 from .reference.encoder import Reference, Taps
 from .reference.qmm import matmul
 
+_Scalar = TypeVar("_Scalar", np.int64, np.uint64)
 _SOURCES = {"q": "attn_in", "k": "attn_in", "v": "attn_in", "o": "ctx", "ffn1": "ffn_in", "ffn2": "ffn_mid"}
 
 
@@ -51,17 +54,22 @@ def _activations(taps: Taps, layer: Layer, prefix: str, site: str) -> Operand:
     return operand(taps[f"{prefix}.{site}"], form.bits, form.signed, f"{prefix}.{site}")
 
 
+def _interleaved(parts: Sequence[npt.NDArray[_Scalar]]) -> npt.NDArray[_Scalar]:
+    """Rows [parts * n, k] of matrices [n, k]: row parts * i + p is row i of part p."""
+    return np.stack(parts, axis=1).reshape(-1, parts[0].shape[1])
+
+
 def _linear_cases(program: EncoderProgram, taps: Taps, index: int) -> Iterator[_Case]:
     layer, prefix = program.layers[index], f"L{index}"
     for name, site in _SOURCES.items():
         matrix = layer.matrices[name]
         acts = _activations(taps, layer, prefix, site)
         kind: WeightKind = "ternary" if matrix.kind == "ternary" else "binary"
-        # A WTWS pair is two binary products.
-        planes = [matrix.weight] if kind == "ternary" else [plane[None] for plane in matrix.weight]
-        products = [Product(acts, weight_operand(p, kind, 1, matrix.inputs)) for p in planes]
-        a = taps[f"{prefix}.{site}"]
-        yield _Case(index, name, products, [matmul(a, part.T) for part in matrix.parts()])
+        # A WTWS pair is one binary matrix of twice the rows: 2 * channel + part.
+        planes = matrix.weight if kind == "ternary" else _interleaved(list(matrix.weight))[None]
+        rows = _interleaved(matrix.parts())
+        product = Product(acts, weight_operand(planes, kind, 1, matrix.inputs))
+        yield _Case(index, name, [product], [matmul(taps[f"{prefix}.{site}"], rows.T)])
 
 
 def _attention_cases(program: EncoderProgram, taps: Taps, index: int) -> Iterator[_Case]:

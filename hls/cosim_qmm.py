@@ -2,7 +2,8 @@
 """Co-simulation of the QMM engine: exact matrix products out of the Verilated SystemVerilog.
 
 The engine's weights are what ``docs/numerics.md`` calls binary or ternary (from memory), or a second
-k-bit operand (scores, context; by the K/V stream). A WTWS pair is two products. Figures from here have source cosim.
+k-bit operand (scores, context; by the K/V stream). A WTWS pair is one product with an output a part.
+Figures from here have source cosim.
 """
 
 from __future__ import annotations
@@ -97,6 +98,17 @@ def engine_module(config: QmmConfig) -> Module:
         ),
         outputs=(AxisPort("m_axis", config.out_lanes * 32),),
         status="error_code",
+    )
+
+
+def pair_module(lanes: int, jobs: int) -> Module:
+    """Describe `pair_join`, which brings the results' parts together, to `verilator.build`."""
+    return Module(
+        top="pair_join",
+        sources=tuple(RTL_FOLDER / f"{name}.sv" for name in ("sync_fifo", "axis_skid", "pair_join")),
+        parameters={"LANES": lanes, "JOBS": jobs},
+        inputs=(AxisPort("s_job", 64, last=False), AxisPort("s_axis", 32 * lanes, last=False)),
+        outputs=(AxisPort("m_axis", 64 * lanes),),
     )
 
 

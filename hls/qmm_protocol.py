@@ -45,7 +45,7 @@ class QmmConfig:
     simd: int = 64
     a_bits: int = 8
     w_bits: int = 8
-    acc_bits: int = 25
+    acc_bits: int = 24
     k_words: int = 24
     kv_k_words: int = 2
     a_words: int = 192

@@ -11,7 +11,7 @@ from pathlib import Path
 from batflow.errors import UserError
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.cosim_build import TOP, rtl_parameters, rtl_sources
-from batflow.hls.cosim_qmm import engine_module
+from batflow.hls.cosim_qmm import engine_module, pair_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
@@ -34,6 +34,7 @@ def main() -> int:
     failed = 0
     used: set[str] = set()
     engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
+    engines.append(pair_module(lanes=4, jobs=4))
     scalers = [make(VectorConfig(parts=parts)) for make in (qu_module, vu_module) for parts in (1, 2)]
     fifos = [
         Module(

@@ -18,7 +18,7 @@
 // c = planes * planes * k_words steps of an output tile, d = TOKENS*OUTPUTS/OUT_LANES result beats, W
 // beats of weights, A of a token tile, n output tiles over all token tiles, where c >= d and no token
 // tile loads longer than the one before computes:
-//   clocks = max(W + 2, A) + n*c + d + 12
+//   clocks = max(W + 2, A) + n*c + d + 11
 module qmm_engine
   import qmm_pkg::*;
 #(

@@ -35,7 +35,6 @@ CONFIGS = {
     "pair": QmmConfig(
         tokens=2, outputs=8, simd=128, a_bits=8, w_bits=1, acc_bits=18, k_words=4, kv_k_words=1, a_words=32,
         w_words=16, kv_words=0, bus_bits=512, kv_bits=64, a_tokens=2, out_lanes=1, result_tiles=8, jobs=8,
-        structural=1,
     ),
 }  # fmt: skip
 

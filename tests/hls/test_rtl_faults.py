@@ -11,26 +11,26 @@ import pytest
 
 from batflow.errors import EngineError
 from batflow.hls.axis_sim import AxisSim, Beats
-from batflow.hls.cosim_qmm import Product, QmmEngine, weight_operand
-from batflow.hls.qmm_protocol import job_beats, operand, plan
+from batflow.hls.cosim_qmm import Product, QmmEngine, product_streams, weight_operand
+from batflow.hls.qmm_protocol import operand, plan
 from batflow.hls.verilator import AxisPort, Module
 
 from .rtl_engines import engine, random_acts, random_weights, require_verilator
 
+JOBS, WEIGHTS, ON_CHIP, ACTS = range(4)  # input streams
 
-def _case(unit: QmmEngine) -> tuple[Product, list[Beats], int]:
+
+def _case(unit: QmmEngine, on_chip: bool = False) -> tuple[Product, list[Beats], int]:
     """A one-job product of two token tiles with its streams and result beats."""
     rng = np.random.default_rng(7)
     config = unit.config
     acts = random_acts(rng, config.tokens + 1, config.simd + 3, config.a_bits, False)
     weights = random_weights(rng, config.outputs + 1, config.simd + 3, "binary", 1)
     left = operand(acts, config.a_bits, False, "activations")
-    product = Product(left, weight_operand(weights, "binary", 1, config.simd + 3))
-    jobs = plan(config, product.acts, product.weights)
+    product = Product(left, weight_operand(weights, "binary", 1, config.simd + 3), on_chip)
+    jobs = plan(config, product.acts, product.weights, on_chip)
     assert len(jobs) == 1
-    streams = list(job_beats(unit.config, jobs[0], product.acts, product.weights))
-    tile_beats = unit.config.tokens * unit.config.outputs // unit.config.out_lanes
-    return product, streams, jobs[0].token_tiles * jobs[0].output_tiles * tile_beats
+    return product, *product_streams(config, [product], [jobs])
 
 
 def _fails(unit: QmmEngine, streams: list[Beats], results: int, match: str) -> str:
@@ -52,14 +52,16 @@ def _cut(beats: Beats, stop: int) -> Beats:
 def test_a_missing_beat_names_the_streams(name: str) -> None:
     unit = engine(name)
     _, streams, results = _case(unit)
-    full = len(streams[1].last)
-    short = [streams[0], _cut(streams[1], full - 1)]
+    full = len(streams[ACTS].last)
+    short = [*streams[:ACTS], _cut(streams[ACTS], full - 1)]
     message = _fails(unit, short, results, "stalled")
     assert f"s_axis_a {full - 1} of {full - 1} beats" in message
     assert f"m_axis {results // 2} of {results} beats" in message
     assert "s_axis_w" in message
-    none = [_cut(streams[0], 0), streams[1]]
-    assert "s_axis_w 0 of 0 beats" in _fails(unit, none, results, "stalled")
+    for port, name in ((JOBS, "s_job"), (WEIGHTS, "s_axis_w")):
+        none = streams.copy()
+        none[port] = _cut(streams[port], 0)
+        assert f"{name} 0 of 0 beats" in _fails(unit, none, results, "stalled")
 
 
 def test_more_results_expected_than_made() -> None:
@@ -68,42 +70,65 @@ def test_more_results_expected_than_made() -> None:
     _fails(unit, streams, results + 1, f"m_axis {results} of {results + 1} beats")
 
 
-def test_tlast_in_the_wrong_place() -> None:
+@pytest.mark.parametrize(
+    ("on_chip", "port", "code"), [(False, WEIGHTS, 3), (False, ACTS, 4), (True, ON_CHIP, 5), (True, ACTS, 4)]
+)
+def test_tlast_in_the_wrong_place(on_chip: bool, port: int, code: int) -> None:
     unit = engine("odd")
-    _, streams, results = _case(unit)
-    for port, code in ((0, 3), (1, 4)):
-        for place, mark in ((-1, 0), (1, 1), (0, 1)):
-            last = streams[port].last.copy()
-            last[place] = mark
-            wrong = streams.copy()
-            wrong[port] = replace(streams[port], last=last)
-            _fails(unit, wrong, results, rf"reports an error \(error_code {code}\)")
+    _, streams, results = _case(unit, on_chip)
+    for place, mark in ((-1, 0), (1, 1), (0, 1)):
+        last = streams[port].last.copy()
+        last[place] = mark
+        wrong = streams.copy()
+        wrong[port] = replace(streams[port], last=last)
+        _fails(unit, wrong, results, rf"reports an error \(error_code {code}\)")
+
+
+def _changed(beats: Beats, low_bit: int, width: int, value: int) -> Beats:
+    job = int.from_bytes(beats.data[0].tobytes(), "little")
+    job = job & ~(((1 << width) - 1) << low_bit) | value << low_bit
+    data = np.frombuffer(job.to_bytes(beats.data.shape[1], "little"), np.uint8)[None]
+    return replace(beats, data=data)
 
 
 @pytest.mark.parametrize(
     ("low_bit", "width", "value"),
     [
-        *((0, 32, 0), (0, 32, 10**6), (32, 16, 0), (32, 16, 6), (48, 16, 0), (64, 16, 0)),
-        *((80, 4, 0), (80, 4, 6), (84, 4, 3), (88, 4, 0), (88, 4, 4), (92, 4, 4), (96, 32, 1)),
+        *((0, 16, 0), (0, 16, 64), (0, 16, 129), (16, 16, 0), (16, 16, 1), (16, 16, 6), (32, 16, 0)),
+        *((48, 16, 0), (64, 4, 0), (64, 4, 6), (68, 4, 3), (68, 4, 2), (72, 4, 0), (72, 4, 2), (76, 4, 0)),
+        *((76, 4, 1), (76, 4, 3), (76, 4, 4)),
     ],
 )
-def test_config_out_of_range(low_bit: int, width: int, value: int) -> None:
+def test_job_out_of_range(low_bit: int, width: int, value: int) -> None:
     unit = engine("odd")
     _, streams, results = _case(unit)
-    data = streams[0].data.copy()
-    beat = int.from_bytes(data[0].tobytes(), "little")
-    beat = beat & ~(((1 << width) - 1) << low_bit) | value << low_bit
-    data[0] = np.frombuffer(beat.to_bytes(data.shape[1], "little"), np.uint8)
-    wrong = [replace(streams[0], data=data), streams[1]]
+    wrong = [_changed(streams[JOBS], low_bit, width, value), *streams[1:]]
     _fails(unit, wrong, results, r"reports an error \(error_code 1\)")
 
 
-def test_weights_beyond_the_buffer() -> None:
+@pytest.mark.parametrize(("name", "low_bit", "value"), [("odd", 76, 3), ("odd", 72, 4), ("odd", 16, 3)])
+def test_on_chip_job_out_of_range(name: str, low_bit: int, value: int) -> None:
+    unit = engine(name)
+    _, streams, results = _case(unit, on_chip=True)
+    wrong = [_changed(streams[JOBS], low_bit, 4, value), *streams[1:]]
+    _fails(unit, wrong, results, r"reports an error \(error_code 1\)")
+
+
+def test_an_engine_without_on_chip_operands_refuses_them() -> None:
+    unit = engine("pair")
+    _, streams, results = _case(unit)
+    wrong = [_changed(streams[JOBS], 80, 1, 1), *streams[1:]]
+    _fails(unit, wrong, results, r"reports an error \(error_code 1\)")
+
+
+@pytest.mark.parametrize("on_chip", [False, True])
+def test_weights_beyond_the_buffer(on_chip: bool) -> None:
     unit = engine("odd")
-    _, streams, _ = _case(unit)
-    data = np.repeat(streams[0].data[:1], 200, axis=0)
-    data[0, 8:10] = (50, 0)  # output tiles
-    streams[0] = Beats(data, np.zeros(200, np.uint8))
+    _, streams, _ = _case(unit, on_chip)
+    port = ON_CHIP if on_chip else WEIGHTS
+    streams[JOBS] = _changed(streams[JOBS], 48, 16, 500)  # outputs
+    data = np.zeros((2000, streams[port].data.shape[1]), np.uint8)
+    streams[port] = Beats(data, np.zeros(len(data), np.uint8))
     _fails(unit, streams, 1, r"reports an error \(error_code 2\)")
 
 

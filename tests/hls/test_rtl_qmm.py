@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from batflow.errors import EngineError, InputError
 from batflow.hls.cosim_qmm import Product, QmmEngine, weight_operand
 from batflow.hls.packing import pack_weights
-from batflow.hls.qmm_protocol import Job, QmmConfig, operand, qmm_cycles
+from batflow.hls.qmm_cycles import qmm_cycles
+from batflow.hls.qmm_protocol import Job, Kind, Operand, QmmConfig, operand
 
 from .rtl_engines import (
     CONFIGS,
@@ -46,8 +49,9 @@ def test_all_modes_equal_the_integer_product(name: str) -> None:
 def test_extreme_values(name: str) -> None:
     unit = engine(name)
     top = unit.config.a_bits
-    k = unit.config.k_words * unit.config.simd
     for kind, weight_bits in weight_formats(unit.config):
+        memory = kind in ("binary", "ternary")
+        k = unit.config.simd * (unit.config.k_words if memory else unit.config.kv_k_words)
         low, high = (0, 1) if kind == "unsigned" else (-1, 1)
         if weight_bits > 1 and kind != "ternary":
             low, high = (0, 2**weight_bits - 1) if kind == "unsigned" else (-(2 ** (weight_bits - 1)), -1)
@@ -80,9 +84,9 @@ def test_cycles_equal_the_formula(name: str) -> None:
 
 def test_closed_form_of_the_header() -> None:
     config = QmmConfig()
-    job = Job(range(384), range(384), token_tiles=8, output_tiles=24, act_planes=4, weight_planes=1)
-    weights, acts, steps = 24 * 6 * 2, 6 * 2, 6
-    assert qmm_cycles(config, [job]) == max(weights, acts) + (8 * 24 - 1) * steps + steps + 4 + 6
+    job = Job(range(384), range(384), token_tiles=8, act_planes=4, weight_planes=1)
+    weights, acts, steps, results = 24 * 6 * 2, 4 * 6 * 2, 4 * 6, 4 * 16 // 8
+    assert qmm_cycles(config, [job]) == max(weights + 2, acts) + 8 * 24 * steps + results + 11
 
 
 def test_demo_shapes_at_full_rate() -> None:
@@ -96,9 +100,9 @@ def test_demo_shapes_at_full_rate() -> None:
         product = Product(operand(acts, 4, signed, "activations"), right)
         found, cycles = unit.run([product] * 3)
         assert all(np.array_equal(acc, acts @ weights.T) for acc in found)
-        steps = 3 * 8 * (outputs // 16) * (k // 64)
+        steps = 3 * 8 * (outputs // 16) * (k // 64) * 4
         assert cycles == unit.cycles([product] * 3)
-        assert steps / cycles > 0.8
+        assert steps / cycles > 0.9
 
 
 @NAMES
@@ -176,6 +180,7 @@ def _refused(unit: QmmEngine, **change: int) -> str:
 def test_bad_operands_are_named() -> None:
     unit = engine("odd")
     assert "5 activation" in _refused(unit, act_bits=6)
+    assert "3 on-chip" in _refused(unit, weight_kind="signed", weight_bits=4)  # type: ignore[arg-type]
     assert "1 to 8" in _refused(unit, act_bits=9)
     assert "-1 or +1" in _refused(unit, act_bits=1)
     assert "not octal" in _refused(unit, weight_kind="octal")  # type: ignore[arg-type]
@@ -188,5 +193,52 @@ def test_bad_operands_are_named() -> None:
         unit.matmul(np.zeros((0, 8), int), np.ones((2, 8), int), act_bits=4, act_signed=True)
     with pytest.raises(InputError, match="cannot hold"):
         small = QmmEngine.__new__(QmmEngine)
-        small.config = QmmConfig(a_planes=1, a_words=2)
+        small.config = QmmConfig(a_words=2)
         small.matmul(np.zeros((2, 8), int), np.ones((2, 8), int), act_bits=4, act_signed=True)
+
+
+def test_weights_come_by_the_stream_that_carries_them() -> None:
+    unit = engine("odd")
+    acts = operand(np.ones((2, 8), int), 1, True, "activations")
+    bits = np.ones((1, 2, 8), np.bool_)
+    with pytest.raises(InputError, match="unsigned weights cannot come from memory"):
+        unit.run([Product(acts, Operand(bits, Kind.UNSIGNED))])
+    with pytest.raises(InputError, match="ternary weights cannot come on chip"):
+        unit.run([Product(acts, Operand(np.repeat(bits, 2, 0), Kind.TERNARY), on_chip=True)])
+
+
+def test_pairs_of_binary_rows() -> None:
+    """WTWS: the two parts of a channel are rows 2 * channel + part of one product."""
+    rng = np.random.default_rng(10)
+    acts = random_acts(rng, 7, 100, 2, True)
+    parts = [random_weights(rng, 21, 100, "binary", 1) for _ in range(2)]
+    rows = np.stack(parts, axis=1).reshape(-1, 100)
+    found, _ = engine("wide").matmul(acts, rows, act_bits=2, act_signed=True)
+    for number, part in enumerate(parts):
+        assert np.array_equal(found[:, number::2], acts @ part.T)
+
+
+@pytest.mark.parametrize("heads", [2, 12])
+def test_short_tiles_fill_the_time_of_long_results(heads: int) -> None:
+    """Scores of 1 bit make a tile a step; with room for them the array does not wait for the output."""
+    config = QmmConfig(result_tiles=32, jobs=32, out_lanes=16)
+    score = Job(range(128), range(64), token_tiles=4, act_planes=1, weight_planes=1, on_chip=True)
+    linear = Job(range(128), range(1536), token_tiles=4, act_planes=1, weight_planes=1)
+    steps = heads * 4 * 8 * (1 + 24)
+    few = qmm_cycles(dataclasses.replace(config, result_tiles=2), [score, linear] * heads)
+    many = qmm_cycles(config, [score, linear] * heads)
+    start = 24 * 8 * 16 + 2
+    assert many < few
+    assert many - start < 1.02 * steps + 60 * heads
+
+
+def test_no_bubble_between_short_jobs() -> None:
+    """One step a tile, one tile a job: jobs follow each other in every clock once all is loaded."""
+    rng = np.random.default_rng(11)
+    unit = engine("serial")
+    acts, weights = random_acts(rng, 16, 128, 1, True), random_weights(rng, 16, 128, "binary", 1)
+    right = weight_operand(weights, "binary", 1, 128)
+    products = [Product(operand(acts, 1, True, "activations"), right)] * 4
+    found, cycles = unit.run(products)
+    assert all(np.array_equal(acc, acts @ weights.T) for acc in found)
+    assert cycles == unit.cycles(products)

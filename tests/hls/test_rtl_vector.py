@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from batflow.errors import EngineError
-from batflow.hls.cosim_qmm import weight_operand
+from batflow.hls.cosim_qmm import Product, product_streams, weight_operand
 from batflow.hls.cosim_vector import QuUnit, VuUnit
 from batflow.hls.program import Format
-from batflow.hls.qmm_protocol import job_beats, operand, plan
+from batflow.hls.qmm_protocol import operand, plan
 from batflow.hls.reference.encoder import Reference
 from batflow.hls.vector_protocol import ScaleJob, scale_constants, stream, untile
 
@@ -142,11 +142,11 @@ def test_the_tiles_of_the_qmm_engine_go_straight_in() -> None:
     rng = np.random.default_rng(8)
     engine, qu = qmm_engine("demo"), unit("qu")
     acts, weights = random_acts(rng, 6, 70, 1, True), random_weights(rng, 35, 70, "binary", 1)
-    sides = operand(acts, 1, True, "activations"), weight_operand(weights, "binary", 1, 70)
-    (made,) = plan(engine.config, *sides)
+    product = Product(operand(acts, 1, True, "activations"), weight_operand(weights, "binary", 1, 70))
+    jobs = plan(engine.config, product.acts, product.weights)
     tokens, outputs = engine.config.tokens, engine.config.outputs
-    values = made.token_tiles * made.output_tiles * tokens * outputs
-    results = engine.sim.run(job_beats(engine.config, made, *sides), [values // engine.config.out_lanes])
+    streams, result_beats = product_streams(engine.config, [product], [jobs])
+    results = engine.sim.run(streams, [result_beats])
     accs = (acts @ weights.T)[None]
     lanes = qu.config.lanes
     target = Format(4, True)

@@ -11,7 +11,7 @@ import pytest
 
 from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.hls import verilator
-from batflow.hls.cosim_qmm import engine_module
+from batflow.hls.cosim_qmm import engine_module, pair_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
 from batflow.hls.qmm_protocol import QmmConfig
@@ -39,7 +39,7 @@ def test_lint_is_clean(name: str, synthesis: bool) -> None:
 def test_every_rtl_file_is_part_of_a_unit_and_has_no_lint_exception() -> None:
     files = sorted(RTL_FOLDER.glob("*.sv"))
     scalers = (qu_module(VectorConfig()), vu_module(VectorConfig()), norm_module(NormConfig()))
-    units = (engine_module(QmmConfig()), softmax_module(SoftmaxConfig()), *scalers)
+    units = (engine_module(QmmConfig()), pair_module(4, 4), softmax_module(SoftmaxConfig()), *scalers)
     assert sorted({source for unit in units for source in unit.sources}) == files
     for file in files:
         text = file.read_text()
@@ -50,14 +50,17 @@ def test_every_rtl_file_is_part_of_a_unit_and_has_no_lint_exception() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"acc_bits": 24}, "ACC_BITS 24 must be 29..32 for K_WORDS 64, SIMD 64"),
+        ({"acc_bits": 23}, "ACC_BITS 23 must be 24..32 (at least 17) for SIMD 64"),
         ({"acc_bits": 33}, "ACC_BITS 33 must be"),
-        ({"a_planes": 9}, "A_PLANES 9 must be 1..8"),
+        ({"outputs": 24}, "OUTPUTS 24 a power of two >= 8"),
+        ({"outputs": 4, "bus_bits": 64, "kv_bits": 64, "out_lanes": 4}, "OUTPUTS 4 a power of two >= 8"),
         ({"a_bits": 9}, "A_BITS 9 and W_BITS 8 must be 1..8"),
-        ({"a_lanes": 3}, "A_LANES 3 must divide 16"),
-        ({"out_lanes": 7}, "OUT_LANES 7 must divide 64"),
-        ({"w_lanes": 1}, "a weight beat of 64 bits cannot hold"),
-        ({"w_words": 1}, "A_WORDS 64 and W_WORDS 1 >= 2"),
+        ({"a_tokens": 3}, "A_TOKENS 3 must divide TOKENS 4"),
+        ({"out_lanes": 32}, "OUT_LANES 32 must divide OUTPUTS 16"),
+        ({"bus_bits": 1024}, "BUS_BITS 1024 and KV_BITS 128 must be powers of two from 64 to 512"),
+        ({"kv_bits": 96}, "KV_BITS 96 must be powers of two"),
+        ({"w_words": 1}, "A_WORDS 192, W_WORDS 1 must be >= 2"),
+        ({"result_tiles": 1}, "RESULT_TILES 1 and JOBS 16 must be >= 2"),
     ],
 )
 def test_impossible_parameters_are_named(change: dict[str, int], words: str) -> None:
