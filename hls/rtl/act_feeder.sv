@@ -12,7 +12,7 @@
 // (plane_pkg::progress_t), whatever older or newer content the buffer holds.
 //
 // `read_done`: the job's last word has left the buffer. `x_free`: that job was the last reader of its side
-// of x (V in MHA, F1 in FFN). Latency, II and cycles: plane_reader.sv, one clock more for the queue.
+// of x (V in MHA, F1 in FFN). II and cycles: plane_reader.sv, one clock more for the queue.
 module act_feeder
   import bat_pkg::*;
   import plane_pkg::*;

@@ -9,8 +9,8 @@
 //
 // QU takes one job a row (two constants beats each), so that its table is one word deep and the number of
 // values of an item is not bounded by QU's counters.
-// CYCLES. II = 1 beat a clock while rows have 9 beats or more, else about (beats + 9)/2 clocks a row; one
-// clock more an item. From a row's last beat to its rows in `x_progress`: 12 clocks; in `h_progress`: 2.
+// CYCLES. II = 1 beat a clock while rows have 9 beats or more, else about (beats + 9)/2 clocks a row; 4 clocks
+// more an item. A row is in `x_progress` 10 clocks after its last beat is taken, in `h_progress` 1 clock after.
 module entry
   import bat_pkg::*;
   import plane_pkg::*;
@@ -202,8 +202,9 @@ module entry
   );
 
   // x planes.
-  logic write_queued, write_taken;
+  logic write_queued, write_taken, bipolar;
   write_job_t write_job;
+  assign bipolar = item.scale.is_signed && item.scale.bits == 4'd1;
   sync_fifo #(
       .WIDTH($bits(write_job_t)),
       .DEPTH(2),
@@ -213,7 +214,7 @@ module entry
       .rst_n,
       .in_valid (begin_item),
       .in_ready (write_room),
-      .in_data  (row_write(item.work.rows, item.channels, words, item.scale.is_signed && item.scale.bits == 4'd1, item.bank)),
+      .in_data  (row_write(item.work.rows, item.channels, words, bipolar, item.bank)),
       .out_valid(write_queued),
       .out_ready(write_taken),
       .out_data (write_job),

@@ -11,8 +11,8 @@
 // which must divide channel_base, so KV_BITS/64 <= LANES; ROWS must cover the last block's padding.
 //
 // WAITS. Only S and C jobs come here, in the module's order. A job starts when K (V) of its work item is
-// complete; items are counted by the jobs of head 0. Latency, II: plane_reader.sv and one clock for the queue;
-// a job is ceil(channels/16) * weight_planes * k_words*SIMD/64 * 16*64/KV_BITS beats.
+// complete; items are counted by the jobs of head 0. II and cycles: plane_reader.sv, one clock more for the
+// queue; a job is ceil(channels/16) * weight_planes * k_words*SIMD/64 * 16*64/KV_BITS beats.
 module kv_feeder
   import bat_pkg::*;
   import plane_pkg::*;

@@ -49,7 +49,7 @@ module plane_buffer
   if (PLANES < 1 || PLANES > 8 || SIDES < 1 || SIDES > 2) begin : g_check_planes
     $error("plane_buffer: PLANES %0d must be 1..8 and SIDES %0d 1 or 2", PLANES, SIDES);
   end
-  if (BANKS < 1 || 2 ** $clog2(BANKS) != BANKS || WORD_BITS < 2 || 2 ** $clog2(WORD_BITS) != WORD_BITS) begin : g_check_shape
+  if (BANKS < 1 || 2 ** $clog2(BANKS) != BANKS || 2 ** $clog2(WORD_BITS) != WORD_BITS) begin : g_check_shape
     $error("plane_buffer: BANKS %0d and WORD_BITS %0d must be powers of two", BANKS, WORD_BITS);
   end
   if (SEGMENT < 1 || WORD_BITS % SEGMENT != 0) begin : g_check_segment

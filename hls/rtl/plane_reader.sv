@@ -8,8 +8,9 @@
 // it have, padding counted.
 //
 // PIPELINE. 5 stages: 1 request; 2 address; 3 memory (both in plane_buffer.sv); 4 choice of the source; 5
-// rotation and mask; then a register slice. II = 1 beat a clock across tiles and jobs. A job whose rows are
-// there, N = tiles*planes*words*TILE_GROUPS, is offered from 7 clocks after `job_valid` to N + 6 after.
+// rotation and mask; then a register slice. II = 1 beat a clock across tiles and jobs. A job of N beats, N =
+// tiles*planes*words*TILE_GROUPS, whose rows are there takes N + 6 clocks from `job_valid` to its last beat,
+// both counted; jobs that wait in a queue take N each. Tests hold the simulation to it.
 // `read_done` is high for one clock after the job's last word has left the memories.
 module plane_reader
   import plane_pkg::*;

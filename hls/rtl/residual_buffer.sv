@@ -8,7 +8,8 @@
 // been read, so its side may be filled again.
 //
 // PIPELINE. 3 stages: walk; address; memory; then a register slice. II = 1, across jobs. A job of N beats,
-// N = ceil(rows/TOKENS)*output_tiles*TOKENS*words, is offered from 5 clocks after `job_valid` to N + 4 after.
+// N = ceil(rows/TOKENS)*output_tiles*TOKENS*words, takes N + 4 clocks from `job_valid` to its last beat, both
+// counted.
 module residual_buffer
   import bat_pkg::*;
   import plane_pkg::*;

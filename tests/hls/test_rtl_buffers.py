@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -239,16 +238,23 @@ def test_missing_rows_hold_the_feeder() -> None:
     sim.reset()
 
 
-def test_feeders_send_a_beat_a_clock() -> None:
-    """With all rows there, both streams run without a gap within and between jobs."""
+@NAMES
+def test_feeders_send_a_beat_a_clock(name: str) -> None:
+    """Once all rows are there, both streams run without a gap within and between jobs, after 7 clocks."""
     rng = np.random.default_rng(6)
-    sim = _sim("small")
-    sim.reset()
-    item = _item(rng, "small", 33)
-    cycles = item.check(sim)
-    assert cycles >= item.acts.beats
-    projections = replace(SIZES["small"])
-    assert projections == SIZES["small"]
+    sim = _sim(name)
+    for queue in (0, 1):
+        sim.reset()
+        item = Item(rng, SIZES[name], 17, 2, 2 * SIZES[name].lanes, 0)
+        inputs = item.inputs()
+        none = [Beats(beats.data[:0].copy(), beats.last[:0].copy()) for beats in inputs]
+        with pytest.raises(EngineError, match="stalled"):  # all writers are through
+            sim.run(none[:2] + inputs[2:], [1, 1], idle_limit=2000)
+        wanted = [item.acts.beats, item.kvs.beats]
+        expected = [count if port == queue else 0 for port, count in enumerate(wanted)]
+        run = sim.run([inputs[n] if n == queue else none[n] for n in range(len(inputs))], expected)
+        assert (item.acts, item.kvs)[queue].equal(run.outputs[queue])
+        assert run.cycles == wanted[queue] + 7
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entry, residual buffer and x buffer: several work items in flight through two sides."""
+"""The buffers of FFN, behind the entry: several work items in flight through two sides."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SIZES = {
     "small": Sizes(tokens=4, lanes=8, outputs=16, simd=64, planes=8, a_tokens=2, kv_bits=64, max_tokens=22),
     "pair": Sizes(tokens=3, lanes=4, outputs=32, simd=128, planes=2, a_tokens=1, kv_bits=64, max_tokens=22),
 }
+MAX_FFN = 200
 NAMES = pytest.mark.parametrize("name", list(SIZES))
 _SOURCES = (
     *("qmm_pkg", "vector_pkg", "bat_pkg", "plane_pkg", "axis_skid", "sync_fifo", "side_credit", "sdp_ram"),
@@ -45,12 +46,15 @@ def _sim(name: str) -> AxisSim:
         "A_TOKENS": sizes.a_tokens,
         "MAX_TOKENS": sizes.max_tokens,
         "MAX_HIDDEN": sizes.max_hidden,
+        "MAX_FFN": MAX_FFN,
     }
     sources = [RTL_FOLDER / f"{source}.sv" for source in _SOURCES]
     sources.append(RTL_FOLDER.parents[1] / "tests/hls/sv/entry_buffers.sv")
     job = 8 * ref.struct_bytes("job_t")
-    inputs = (AxisPort("item", 8 * ref.struct_bytes("entry_t")), AxisPort("row", 16 * sizes.lanes))
-    inputs += (AxisPort("a_job", job), AxisPort("h_job", job))
+    item = 8 * ref.struct_bytes("entry_t")
+    widths = {"item": item, "row": 16 * sizes.lanes, "a_job": job, "h_job": job}
+    widths |= {"w_job": 8 * ref.struct_bytes("write_job_t"), "mid": 8 * sizes.lanes}
+    inputs = tuple(AxisPort(port, bits) for port, bits in widths.items())
     outputs = (AxisPort("m_a", sizes.a_tokens * sizes.simd), AxisPort("m_h", 16 * sizes.lanes))
     return AxisSim(Module("entry_buffers", tuple(sources), parameters, inputs, outputs, "error_code"))
 
@@ -64,6 +68,8 @@ class Item:
     c: int
     shift: int
     target: Format
+    mid: Int64  # unsigned q
+    mid_bits: int
 
     def entry(self, number: int) -> dict[str, int]:
         scale = {"c": self.c, "m": self.m, "shift": self.shift, "bits": self.target.bits}
@@ -84,11 +90,14 @@ def _item(rng: np.random.Generator, sizes: Sizes, rows: int = 0) -> Item:
     h = rng.integers(-(1 << 15), 1 << 15, (rows, columns))
     shift = int(rng.integers(10, 41))
     m = int(rng.integers(1, 1 << 15)) if shift > 20 else int(rng.integers(1, 1 << max(1, shift - 6)))
-    return Item(h, m, int(rng.integers(-(1 << 20), 1 << 20)), shift, target)
+    mid_bits = int(rng.integers(1, sizes.planes + 1))
+    mid = ref.random_q(rng, rows, int(rng.integers(1, MAX_FFN + 1)), mid_bits, False)
+    return Item(h, m, int(rng.integers(-(1 << 20), 1 << 20)), shift, target, mid, mid_bits)
 
 
 def _streams(sizes: Sizes, items: list[Item]) -> tuple[list[Beats], Operands, Operands]:
     entries, a_jobs, h_jobs, rows, lasts = [], [], [], [], []
+    writes, mids = [], []
     acts, residuals = Operands(), Operands()
     for number, item in enumerate(items):
         length, columns = item.h.shape
@@ -96,20 +105,42 @@ def _streams(sizes: Sizes, items: list[Item]) -> tuple[list[Beats], Operands, Op
         two_part = int(words % 2 == 0 and number % 3 == 2)
         tile_words = words // (1 + two_part)
         k_words = -(-columns // sizes.simd)
-        job = {"bank": number % 2, "rows": length, "k_bits": columns, "k_words": k_words, "last": 1}
+        job = {"bank": number % 2, "rows": length, "k_bits": columns, "k_words": k_words}
         job |= {"token_tiles": -(-length // sizes.tokens), "two_part": two_part}
         job |= {"output_tiles": -(-columns // (tile_words * sizes.lanes))}
         entries.append(item.entry(number))
         a_jobs.append(job | {"act": ACT["x"], "target": TARGET["mid"], "act_planes": item.target.bits})
+        width = item.mid.shape[1]
+        second = {"k_bits": width, "k_words": -(-width // sizes.simd), "act_planes": item.mid_bits}
+        second |= {"act": ACT["mid"], "target": TARGET["residual"], "last": 1}
+        a_jobs.append(job | second)
         h_jobs.append(job | {"act": ACT["mid"], "target": TARGET["residual"]})
         rows.append(item.h.reshape(-1, sizes.lanes))
         lasts.append(np.arange(len(rows[-1])) == len(rows[-1]) - 1)
         planes = ref.bit_planes(item.q(), item.target.bits, item.target.bits == 1)
         acts.add(ref.act_beats(sizes, planes, k_words), length, sizes.a_tokens)
+        planes = ref.bit_planes(item.mid, item.mid_bits, False)
+        acts.add(ref.act_beats(sizes, planes, second["k_words"]), length, sizes.a_tokens)
+        writes.append(_write(sizes, item.mid))
+        mids.append(ref.tile_order(item.mid, sizes.tokens, words, sizes.lanes))
         _add_tiles(residuals, item.h, sizes, tile_words)
     data = np.concatenate(rows).astype("<i2").view(np.uint8).reshape(-1, 2 * sizes.lanes)
     streams = [ref.job_beats("entry_t", entries), Beats(data.copy(), np.concatenate(lasts).astype(np.uint8))]
-    return [*streams, ref.job_beats("job_t", a_jobs), ref.job_beats("job_t", h_jobs)], acts, residuals
+    streams += [ref.job_beats("job_t", a_jobs), ref.job_beats("job_t", h_jobs)]
+    streams += [ref.job_beats("write_job_t", writes), ref.q_stream(np.concatenate(mids))]
+    return streams, acts, residuals
+
+
+def _write(sizes: Sizes, values: Int64) -> dict[str, int]:
+    """The writer's job of mid."""
+    rows, channels = values.shape
+    job = {"rows": rows, "tile_rows": sizes.tokens, "words": sizes.outputs // sizes.lanes}
+    job |= {"tiles": -(-channels // sizes.outputs), "channels": channels}
+    return job | {"head_channels": channels, "head_stride": channels}
+
+
+def _none(beats: Beats) -> Beats:
+    return Beats(beats.data[:0].copy(), beats.last[:0].copy())
 
 
 def _add_tiles(expected: Operands, h: Int64, sizes: Sizes, words: int) -> None:
@@ -167,7 +198,7 @@ def test_a_side_is_not_overwritten(name: str) -> None:
     _sim(name).reset()
     items = [_item(rng, SIZES[name], 3) for _ in range(3)]
     streams, _, residuals = _streams(SIZES[name], items)
-    streams[2] = Beats(streams[2].data[:0], streams[2].last[:0])
+    streams[2] = _none(streams[2])
     held = sum(item.h.size // SIZES[name].lanes for item in items[:2])
     with pytest.raises(EngineError, match="stalled") as caught:
         _sim(name).run(streams, [0, residuals.beats], idle_limit=3000)
@@ -204,12 +235,29 @@ def test_a_wrong_scale_shows() -> None:
     assert not acts.equal(run.outputs[0])
 
 
-def test_a_row_a_beat() -> None:
-    """Rows of 12 beats enter without a gap: the item's last row is read out soon after it is in."""
+def test_rows_enter_at_a_beat_a_clock() -> None:
+    """The header: a beat a clock and 4 clocks an item, 10 more to `x_progress`; then 5 to read."""
     rng = np.random.default_rng(6)
     _sim("small").reset()
     sizes = SIZES["small"]
     item = replace(_item(rng, sizes, 20), h=rng.integers(-99, 99, (20, sizes.max_hidden)))
-    run = _run("small", [item])
-    tile = len(ref.tile_order(item.h, sizes.tokens, 2, sizes.lanes))
-    assert run.cycles <= 20 * 12 + tile + 16
+    streams, acts, _ = _streams(sizes, [item])
+    jobs = Beats(streams[2].data[:1].copy(), streams[2].last[:1].copy())
+    beats = len(acts.data[0])
+    run = _sim("small").run([*streams[:2], jobs, *(_none(beats) for beats in streams[3:])], [beats, 0])
+    last_tile = beats // 5
+    assert run.cycles == 4 + 20 * 12 + 10 + 5 + last_tile
+
+
+@NAMES
+def test_residual_stream_is_a_beat_a_clock(name: str) -> None:
+    """The header's formula, rows being in."""
+    rng = np.random.default_rng(7)
+    _sim(name).reset()
+    streams, _, residuals = _streams(SIZES[name], [_item(rng, SIZES[name])])
+    none = [_none(beats) for beats in streams]
+    with pytest.raises(EngineError, match="stalled"):
+        _sim(name).run([*streams[:2], *none[2:]], [1, 1], idle_limit=1000)
+    run = _sim(name).run([*none[:3], streams[3], *none[4:]], [0, residuals.beats])
+    assert residuals.equal(run.outputs[1])
+    assert run.cycles == residuals.beats + 4
