@@ -19,12 +19,17 @@ FORMS = 4  # popcount and and_popcount, each as simulated and as synthesized
 
 
 def _wrapper() -> str:
-    """A module that counts the low bits of a beat {b, a} in all widths and forms."""
+    """A module that counts the low bits of a beat {b, a} in all widths and forms.
+
+    A beat stands for four clocks, so that the counts with registers have arrived.
+    """
     counts = []
     for place, width in enumerate(WIDTHS):
         low, bits = f"[{width - 1}:0]", width.bit_length()
         for form in range(FORMS):
-            name, port = ("popcount", ".bits(a{0})") if form < 2 else ("and_popcount", ".a(a{0}), .b(b{0})")
+            name, port = (
+                ("popcount", ".bits(a{0})") if form < 2 else ("and_popcount", ".clk, .a(a{0}), .b(b{0})")
+            )
             index = place * FORMS + form
             counts.append(
                 f"  assign counts[{16 * index + bits}+:{16 - bits}] = '0;\n"
@@ -41,8 +46,16 @@ module popcounts (
   logic [$bits(m_tdata)-1:0] counts;
   assign {{b, a}} = s_tdata;
 {"".join(counts)}
-  axis_skid #(.WIDTH($bits(m_tdata) + 1)) u_stage (.clk, .rst_n, .in_valid(s_tvalid), .in_ready(s_tready),
-    .in_data({{s_tlast, counts}}), .out_valid(m_tvalid), .out_ready(m_tready),
+  logic [1:0] phase;
+  logic ready;
+  assign s_tready = ready && phase == 2'd3;
+  always_ff @(posedge clk) begin
+    if (!rst_n) phase <= '0;
+    else if (s_tvalid && phase != 2'd3) phase <= phase + 2'd1;
+    else if (s_tvalid && s_tready) phase <= '0;
+  end
+  axis_skid #(.WIDTH($bits(m_tdata) + 1)) u_stage (.clk, .rst_n, .in_valid(s_tvalid && phase == 2'd3),
+    .in_ready(ready), .in_data({{s_tlast, counts}}), .out_valid(m_tvalid), .out_ready(m_tready),
     .out_data({{m_tlast, m_tdata}}));
 endmodule
 """
@@ -65,7 +78,8 @@ def test_compressor_tree_equals_countones(tmp_path: Path) -> None:
     require_verilator()
     source = tmp_path / "popcounts.sv"
     source.write_text(_wrapper())
-    parts = ("popcount", "compressor6", "pair_compressor", "and_popcount", "axis_skid")
+    parts = ("popcount", "popcount_stage", "compressor_layer", "compressor6", "pair_compressor")
+    parts += ("and_popcount", "axis_skid")
     sources = (*(RTL_FOLDER / f"{name}.sv" for name in parts), source)
     ports = ((AxisPort("s", 256),), (AxisPort("m", 16 * FORMS * len(WIDTHS)),))
     sim = AxisSim(Module("popcounts", sources, {}, *ports))
