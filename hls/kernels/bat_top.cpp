@@ -16,7 +16,8 @@ static_assert(bat::reg::PROGRAM_ADDR == 0x10 && bat::reg::PROGRAM_HASH == 0x20 &
                   bat::reg::CYCLES_FFN_BUSY == 0xA0 && bat::reg::CYCLES_QMM_BUSY == 0xB0 &&
                   bat::reg::CYCLES_WEIGHT_WAIT == 0xC0 && bat::reg::CYCLES_INPUT_WAIT == 0xD0 &&
                   bat::reg::STALL_SOFTMAX == 0xE0 && bat::reg::STALL_LN == 0xF0 &&
-                  bat::reg::SATURATIONS == 0x100,
+                  bat::reg::SATURATIONS == 0x100 && bat::reg::CYCLES_MHA_QMM == 0x110 &&
+                  bat::reg::CYCLES_FFN_QMM == 0x120,
               "bat_top.cpp: the offset= pragmas below differ from hls/registers/table.py");
 
 extern "C" void bat_top(const bat::word_t* image, ap_uint<64> program_hash, ap_uint<32> batch,
@@ -25,7 +26,7 @@ extern "C" void bat_top(const bat::word_t* image, ap_uint<64> program_hash, ap_u
                         ap_uint<64>* cycles_mha_busy, ap_uint<64>* cycles_ffn_busy,
                         ap_uint<64>* cycles_qmm_busy, ap_uint<64>* cycles_weight_wait,
                         ap_uint<64>* cycles_input_wait, ap_uint<64>* stall_softmax, ap_uint<64>* stall_ln,
-                        ap_uint<32>* saturations) {
+                        ap_uint<32>* saturations, ap_uint<64>* cycles_mha_qmm, ap_uint<64>* cycles_ffn_qmm) {
 #pragma HLS INTERFACE axis port = in
 #pragma HLS INTERFACE axis port = out
 #pragma HLS INTERFACE m_axi port = image offset = slave bundle = gmem max_read_burst_length = \
@@ -45,6 +46,8 @@ extern "C" void bat_top(const bat::word_t* image, ap_uint<64> program_hash, ap_u
 #pragma HLS INTERFACE s_axilite port = stall_softmax offset = 0xE0
 #pragma HLS INTERFACE s_axilite port = stall_ln offset = 0xF0
 #pragma HLS INTERFACE s_axilite port = saturations offset = 0x100
+#pragma HLS INTERFACE s_axilite port = cycles_mha_qmm offset = 0x110
+#pragma HLS INTERFACE s_axilite port = cycles_ffn_qmm offset = 0x120
 #pragma HLS INTERFACE s_axilite port = return
   static bat::Buffers<bat::Config> buffers;
   // Banks for what a cycle reads: T rows or O columns of planes, and the lanes of h and r.
@@ -73,4 +76,6 @@ extern "C" void bat_top(const bat::word_t* image, ap_uint<64> program_hash, ap_u
   *stall_softmax = counters.stall_softmax;
   *stall_ln = counters.stall_ln;
   *saturations = counters.saturations;
+  *cycles_mha_qmm = counters.mha_qmm;
+  *cycles_ffn_qmm = counters.ffn_qmm;
 }

@@ -90,8 +90,12 @@ void run_layer(const Memory& image, const ProgramShape& shape, int layer, int l,
 #pragma HLS ALLOCATION function instances = ffn limit = 1
   Descriptor d;
   read_descriptor(image, shape, layer, d);
+  const std::uint64_t before = counters.qmm_busy;
   mha<Cfg>(image, shape, layer, l, d, b.h, b.mha, b.r, counters);
+  const std::uint64_t between = counters.qmm_busy;
   ffn<Cfg>(image, shape, layer, l, d, b.r, b.ffn, b.h, counters);
+  counters.mha_qmm += between - before;
+  counters.ffn_qmm += counters.qmm_busy - between;
 }
 
 // A whole run. `counters` holds the last run's figures also after an error.

@@ -190,7 +190,9 @@ class Engine {
         {reg::CYCLES_WEIGHT_WAIT, counters_.weight_wait},
         {reg::CYCLES_INPUT_WAIT, counters_.input_wait},
         {reg::STALL_SOFTMAX, counters_.stall_softmax},
-        {reg::STALL_LN, counters_.stall_ln}};
+        {reg::STALL_LN, counters_.stall_ln},
+        {reg::CYCLES_MHA_QMM, counters_.mha_qmm},
+        {reg::CYCLES_FFN_QMM, counters_.ffn_qmm}};
     for (const auto& [offset, value] : values) registers.set_wide(offset, value);
     registers.word(reg::SATURATIONS) = counters_.saturations;
     registers.ended(code);

@@ -111,7 +111,9 @@ struct Counters {
   std::uint64_t total;
   std::uint64_t mha_busy;
   std::uint64_t ffn_busy;
-  std::uint64_t qmm_busy;
+  std::uint64_t qmm_busy;  // of both modules
+  std::uint64_t mha_qmm;
+  std::uint64_t ffn_qmm;
   std::uint64_t weight_wait;
   std::uint64_t input_wait;
   std::uint64_t stall_softmax;

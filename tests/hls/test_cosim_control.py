@@ -21,7 +21,7 @@ from .engine_benches import ECHO_STEP, NARROW, PROGRAM, STUBS, WIDE, Bench, make
 
 LENGTHS = (5, 16, 1, 7, 16, 16, 2, 3)
 BATCH = [rows(length, length) for length in LENGTHS]
-STUCK, BAD = 1, 2
+STUCK, BAD, BROKEN = 1, 2, 3
 """What word 0 of a descriptor asks of a stub module."""
 
 
@@ -102,9 +102,10 @@ def test_a_module_that_stops_is_a_named_deadlock(bench: Bench) -> None:
     bench.recovers()
 
 
-def test_an_error_of_a_module_ends_the_run(bench: Bench) -> None:
-    old = descriptor(bench, 1, BAD)
-    assert bench.run_raw(encode_batch(BATCH), batch=len(BATCH)) == "BAD_DESCRIPTOR"
+@pytest.mark.parametrize(("fault", "error"), [(BAD, "BAD_DESCRIPTOR"), (BROKEN, "INTERNAL")])
+def test_an_error_of_a_module_ends_the_run(bench: Bench, fault: int, error: str) -> None:
+    old = descriptor(bench, 1, fault)
+    assert bench.run_raw(encode_batch(BATCH), batch=len(BATCH)) == error
     descriptor(bench, 1, old)
     bench.recovers()
 
@@ -191,9 +192,8 @@ def test_two_sequences_alternate_between_the_modules() -> None:
 
 def test_one_sequence_at_a_time_where_the_config_says_so() -> None:
     bench = make_bench("cosim", WIDE)
-    assert _mha_order(bench) == [
-        (s, layer) for s in range(len(BATCH)) for layer in range(PROGRAM.shape.layers)
-    ]
+    layers = range(PROGRAM.shape.layers)
+    assert _mha_order(bench) == [(s, layer) for s in range(len(BATCH)) for layer in layers]
     bench.engine.close()
 
 

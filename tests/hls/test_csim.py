@@ -132,6 +132,7 @@ def test_counters_follow_the_formulas_and_repeat(kind: WeightKind) -> None:
         counters = engine.run(rows).counters
         assert counters == engine.run(rows).counters
         assert counters["CYCLES_QMM_BUSY"] == qmm_cycles(program, length)
+        assert counters["CYCLES_MHA_QMM"] + counters["CYCLES_FFN_QMM"] == counters["CYCLES_QMM_BUSY"]
         beats = 2 + length * program.shape.hidden // 4
         assert counters["CYCLES_INPUT_WAIT"] == beats
         fixed = 2 * beats + 2 * (2 * DESCRIPTOR_WORDS + 16)

@@ -89,7 +89,7 @@ def test_vitis_top_function_equals_the_engine() -> None:
     expected = engine.run(rows)
     beats = np.frombuffer(encode_batch(rows), dtype=np.uint64)
     image = engine.image.view(np.uint64)
-    out, registers = np.zeros_like(beats), np.zeros(12, dtype=np.uint64)
+    out, registers = np.zeros_like(beats), np.zeros(14, dtype=np.uint64)
     size = ctypes.c_uint64
     count = top.run_top(
         *(pointer(image), size(len(image)), size(int(image[2])), len(rows)),
@@ -100,8 +100,8 @@ def test_vitis_top_function_equals_the_engine() -> None:
         np.testing.assert_array_equal(got, output)
     values = registers.tolist()
     assert values[:3] == [VERSION, int(ODD.config_hash(), 16), 0]
-    assert dict(zip(COUNTERS, values[3:11], strict=True)) == expected.counters
-    assert values[11] == expected.saturations
+    assert dict(zip(COUNTERS, values[3:13], strict=True)) == expected.counters
+    assert values[13] == expected.saturations
 
 
 def test_engine_is_clean_under_the_sanitizers(tmp_path: Path) -> None:

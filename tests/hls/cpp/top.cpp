@@ -20,7 +20,7 @@ extern "C" std::int64_t run_top(const std::uint64_t* image, std::uint64_t words,
     hls::stream<bat::Beat, 8> in_s("in");
     hls::stream<bat::Beat, 8> out_s("out");
     ap_uint<32> version, error, saturations;
-    ap_uint<64> config, counters[8];
+    ap_uint<64> config, counters[10];
     std::uint64_t taken = 0;
     bat::sim::Region region("top");
     region.owns(in_s, out_s);
@@ -30,7 +30,7 @@ extern "C" std::int64_t run_top(const std::uint64_t* image, std::uint64_t words,
     region.add("bat_top", [&] {
       bat_top(memory.data(), hash, batch, in_s, out_s, &version, &config, &error, &counters[0], &counters[1],
               &counters[2], &counters[3], &counters[4], &counters[5], &counters[6], &counters[7],
-              &saturations);
+              &saturations, &counters[8], &counters[9]);
     });
     region.add("dma_out", [&] {
       for (bool last = false; !last && taken < capacity;) {
@@ -43,8 +43,8 @@ extern "C" std::int64_t run_top(const std::uint64_t* image, std::uint64_t words,
     registers[0] = version.to_uint64();
     registers[1] = config.to_uint64();
     registers[2] = error.to_uint64();
-    for (int i = 0; i < 8; ++i) registers[3 + i] = counters[i].to_uint64();
-    registers[11] = saturations.to_uint64();
+    for (int i = 0; i < 10; ++i) registers[3 + i] = counters[i].to_uint64();
+    registers[13] = saturations.to_uint64();
     return std::int64_t(taken);
   } catch (const std::exception& error) {
     g_error = error.what();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One work item at a time: fetches 64 bytes of the layer's descriptor, announces the item, then passes
-// its rows on with STEP added to every value. Word 0 of those bytes: 1 stops it, 2 is an error.
+// its rows on with STEP added to every value. Word 0 of those bytes: 1 stops it, 2 and 3 are errors.
 /* verilator lint_off UNUSEDPARAM */
 /* verilator lint_off UNUSEDSIGNAL */
 /* verilator lint_off PINCONNECTEMPTY */
@@ -34,7 +34,7 @@ module echo_item
     input  logic                out_ready,
     output logic [16*LANES-1:0] out,
     output logic                out_last_layer,
-    output logic                error,
+    output logic [31:0]         error,   // of the register table
     output logic                busy
 );
   localparam int unsigned BEATS = 512 / BUS_BITS;
@@ -78,7 +78,7 @@ module echo_item
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       state <= IDLE;
-      error <= 1'b0;
+      error <= '0;
       work  <= '0;
     end else begin
       unique case (state)
@@ -90,7 +90,8 @@ module echo_item
         READ: if (read_ready) state <= DATA;
         DATA:
         if (data_valid) begin
-          if (beats == '0 && data[63:0] == 64'd2) error <= 1'b1;
+          if (beats == '0 && data[63:0] == 64'd2) error <= 32'd7;
+          if (beats == '0 && data[63:0] == 64'd3) error <= 32'd11;
           if (beats == BEATS - 1) state <= stuck ? STUCK : ANNOUNCE;
         end
         ANNOUNCE: if (m_work_ready) state <= ROWS;
