@@ -31,7 +31,8 @@ _HEADERS = (
     *("cosim_engine.hpp", "cosim_streams.hpp", "cosim_watch.hpp", "cosim_wave.hpp"),
     *("axi_memory.h", "engine_abi.h", "kernels/registers.hpp"),
 )
-_WORD = re.compile(r"\b[a-z]\w*\b")
+# `name #(`, `name u_instance (` and `package::`.
+_USE = re.compile(r"\b([a-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CFLAGS = "-fPIC -std=gnu++17 -fno-gnu-unique"
 # The runtime itself does little; leaving it unoptimized halves a small build.
@@ -72,7 +73,7 @@ def rtl_sources(top: str, folders: Sequence[Path]) -> list[Path]:
 
     def visit(name: str) -> None:
         entered.add(name)
-        for word in sorted(set(_WORD.findall(_COMMENT.sub("", files[name].read_text())))):
+        for word in sorted(set(_USE.findall(_COMMENT.sub("", files[name].read_text())))):
             if word in files and word not in entered:
                 visit(word)
         found[name] = files[name]

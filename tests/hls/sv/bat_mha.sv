@@ -104,7 +104,8 @@ module bat_mha
       .data_valid(data_valid && !reading), .data_ready(own_ready), .data,
       .m_work_valid, .m_work_ready, .m_work,
       .rows_valid(rows_in_valid), .rows_ready(rows_in_ready), .rows(from_input ? s_input_data : s_back_data),
-      .out_valid(m_rows_valid), .out_ready(m_rows_ready), .out(m_rows_data), .out_last_layer(), .error(item_error), .busy
+      .out_valid(m_rows_valid), .out_ready(m_rows_ready), .out(m_rows_data), .out_last_layer(),
+      .error(item_error), .busy
   );
   assign taking          = m_rows_valid && m_rows_ready;
   assign wait_weight     = 1'b0;

@@ -71,7 +71,8 @@ module echo_item
   assign row_ready  = state == ROWS && slot_ready;
   assign rows_ready = row_ready;
   sync_fifo #(.WIDTH(16 * LANES + 1), .DEPTH(4096), .REGISTERED(1'b0)) u_rows (
-      .clk, .rst_n, .in_valid(rows_valid && state == ROWS), .in_ready(slot_ready), .in_data({work.last_layer, sums}),
+      .clk, .rst_n, .in_valid(rows_valid && state == ROWS), .in_ready(slot_ready),
+      .in_data({work.last_layer, sums}),
       .out_valid, .out_ready, .out_data({out_last_layer, out}), .count()
   );
 
