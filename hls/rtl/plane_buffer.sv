@@ -90,7 +90,8 @@ module plane_buffer
     end
     if (enable) begin
       r_valid   <= read;
-      r_address <= place(read_side, read_group, read_word / 16'(UNIT_WORDS)) + ADDRESS_BITS'(read_plane);
+      r_address <= place(read_side, read_group, read_word / 16'(UNIT_WORDS))
+                 + ADDRESS_BITS'(32'(read_plane));
     end
   end
 
