@@ -75,6 +75,7 @@ module bat_mha
   logic [BUS_BITS-1:0] data;
   logic        own_valid, own_ready;
   logic        from_input;
+  work_t       item;
   logic [31:0] item_error;
 
   // Control owns the reader while `reading`.
@@ -102,11 +103,16 @@ module bat_mha
       .clk, .rst_n, .shape, .s_work_valid, .s_work_ready, .s_work, .from_input,
       .read_valid(own_valid), .read_ready(read_ready && !reading), .read(own_read),
       .data_valid(data_valid && !reading), .data_ready(own_ready), .data,
-      .m_work_valid, .m_work_ready, .m_work,
+      .m_work_valid, .m_work_ready, .m_work(item),
       .rows_valid(rows_in_valid), .rows_ready(rows_in_ready), .rows(from_input ? s_input_data : s_back_data),
       .out_valid(m_rows_valid), .out_ready(m_rows_ready), .out(m_rows_data), .out_last_layer(),
       .error(item_error), .busy
   );
+  // FFN takes every item's rows from here.
+  always_comb begin
+    m_work            = item;
+    m_work.from_input = 1'b0;
+  end
   assign taking          = m_rows_valid && m_rows_ready;
   assign wait_weight     = 1'b0;
   assign stall_softmax   = busy && !taking;
