@@ -3,7 +3,7 @@
 // one a clock, and holds the item until `release_layer`.
 //
 // CHECKS. Every field within its limits (image_pkg), section offsets aligned: else BAD_DESCRIPTOR.
-// Bits of a site above MAX_BITS, or WTWS where it is not built: UNSUPPORTED_SHAPE. The code stays in
+// Bits of a site above MAX_BITS, or two weight planes where one is built: UNSUPPORTED_SHAPE. The code stays in
 // `fault` until reset, and the item is never offered.
 // Meanwhile ceil(rows / TOKENS) is counted, so that TOKENS may be any number.
 // CYCLES from work item to `layer_valid`, with D clocks from a read to its first beat:
@@ -14,7 +14,7 @@ module descriptor_reader
     parameter int unsigned BUS_BITS,  // width of a memory beat, a power of two, 64..512
     parameter int unsigned TOKENS,    // rows of a token tile
     parameter int unsigned MAX_BITS,  // widest activation that is built, 1..8
-    parameter int unsigned PARTS      // 2: WTWS is built
+    parameter int unsigned PARTS      // 2: ternary weights and WTWS are built
 ) (
     input  logic                clk,
     input  logic                rst_n,          // synchronous, active low
@@ -89,7 +89,7 @@ module descriptor_reader
     too_wide = field < 6'(image_pkg::SITES) && value[3:0] > 4'(MAX_BITS);
     for (int unsigned m = 0; m < 6; m++) begin
       if (field == image_pkg::D_Q_KIND + 6'(4 * m) && PARTS < 2) begin
-        too_wide = too_wide || value[1:0] == image_pkg::KIND_IS_WTWS;
+        too_wide = too_wide || value[1:0] != image_pkg::KIND_IS_BINARY;
       end
     end
   end

@@ -50,8 +50,8 @@ def _random_field(rng: np.random.Generator, name: str, config: ChainConfig) -> i
     if name.endswith("_bits"):
         high = config.max_bits
     if name.endswith("_kind") and config.parts == 1:
-        high = 1
-    ends = [low, high, low + 1]
+        high = 0
+    ends = [low, high, min(low + 1, high)]
     return ends[int(rng.integers(3))] if rng.random() < 0.2 else int(rng.integers(low, high + 1))
 
 

@@ -13,7 +13,7 @@ from batflow.errors import EngineError
 from batflow.hls.axi_sim import Faults, MemorySim, Timing
 from batflow.hls.bat_jobs import read_descriptor
 from batflow.hls.bat_records import pack
-from batflow.hls.packing import Int64
+from batflow.hls.packing import Int64, WeightKind
 from batflow.hls.program import SITES, EncoderProgram
 from batflow.hls.reference.encoder import Outcome
 from batflow.hls.registers.table import ERRORS
@@ -33,12 +33,21 @@ from .ffn_benches import (
 from .programs import random_program
 
 BUILDS = {
-    "odd": FfnBuild(tokens=3, outputs=16, simd=64, lanes=8, parts=2, a_tokens=1, bus_bits=128),
-    "wide": FfnBuild(
-        tokens=4, outputs=8, simd=128, lanes=4, parts=2, a_tokens=2, bus_bits=64, result_tiles=2
+    "odd": FfnBuild(tokens=3, outputs=8, simd=64, lanes=4, parts=2, a_tokens=1, bus_bits=128),
+    "single": FfnBuild(
+        tokens=1, outputs=16, simd=64, lanes=8, parts=2, a_tokens=1, bus_bits=512, max_ffn=260
     ),
     "binary": FfnBuild(
-        tokens=1, outputs=8, simd=64, lanes=8, parts=1, a_tokens=1, bus_bits=512, max_bits=2, max_hidden=72
+        tokens=4,
+        outputs=8,
+        simd=128,
+        lanes=8,
+        parts=1,
+        a_tokens=2,
+        bus_bits=64,
+        result_tiles=2,
+        max_bits=2,
+        max_hidden=72,
     ),
 }
 CODES = {name: code for code, (name, _) in ERRORS.items()}
@@ -65,7 +74,9 @@ def make_program(bench: Bench, seed: int, layers: int = 2) -> EncoderProgram:
     """A program that the build takes; kind, bits and sizes follow from ``seed``."""
     rng = np.random.default_rng(seed)
     build = bench.build
-    kinds = ("binary", "ternary", "wtws") if build.parts == 2 else ("binary",)
+    kinds: tuple[WeightKind, ...] = ("binary", "ternary", "wtws")
+    if build.parts == 1:
+        kinds = ("binary",)
     widths = [bits for bits in (1, 2, 4, 8) if bits <= build.max_bits]
     bits = {site: int(rng.choice(widths)) for site in SITES}
     hidden = [d for d in (32, 72, 128) if d <= build.max_hidden]
@@ -149,11 +160,12 @@ def test_saturation_is_counted(bench: Bench) -> None:
 
 
 def test_one_weight_bit_changes_rows(bench: Bench) -> None:
-    """The negative control: a flipped bit of FFN1 shows in the rows."""
-    program = make_program(bench, 2, layers=1)
+    """The negative control: a flipped bit of FFN2 shows in the rows."""
+    bits = bench.build.max_bits
+    program = random_program(2, 1, hidden=32, heads=4, ffn=64, max_len=13, bits=bits, vocab_size=20)
     items, outcomes = reference_items(program, [6], 2)
     image = image_of(program)
-    image[read_descriptor(image.tobytes(), TABLE)["ffn1_weight"]] ^= 1
+    image[read_descriptor(image.tobytes(), TABLE)["ffn2_weight"]] ^= 1
     found = run_items(bench.sim, program, items, image=image)
     assert not np.array_equal(found.out, outcomes[0].hidden)
     assert np.array_equal(run_items(bench.sim, program, items).out, outcomes[0].hidden)
@@ -194,8 +206,9 @@ def test_a_damaged_image_is_told(bench: Bench) -> None:
 def test_wider_activations_than_built_are_refused() -> None:
     """A site above MAX_BITS, and two weight planes where one is built."""
     bench = Bench("binary", BUILDS["binary"], ffn_sim(BUILDS["binary"]))
-    for bits, kind in ((4, "binary"), (2, "ternary"), (2, "wtws")):
-        program = random_program(1, 1, hidden=32, ffn=64, bits=bits, kind=kind, vocab_size=20)  # type: ignore[arg-type]
+    refused: list[tuple[int, WeightKind]] = [(4, "binary"), (2, "ternary"), (2, "wtws")]
+    for bits, kind in refused:
+        program = random_program(1, 1, hidden=32, ffn=64, bits=bits, kind=kind, vocab_size=20)
         items, _ = reference_items(program, [4], 1)
         fails(bench, program, items, "UNSUPPORTED_SHAPE")
     bench.sim.close()
