@@ -28,6 +28,15 @@ def control_module() -> Module:
     return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER))), parameters, (), ())
 
 
+def ffn_module(parts: int) -> Module:
+    """The module FFN, with or without WTWS."""
+    parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8, weight_planes=parts, qmm_outputs=16))
+    left_out = {"MHA_TOKENS", "MAX_LAYERS", "MAX_HEADS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
+    kept = {name: value for name, value in parameters.items() if name not in left_out}
+    kept["TOKENS"] = kept.pop("FFN_TOKENS")
+    return Module("bat_ffn", tuple(rtl_sources("bat_ffn", (RTL_FOLDER,))), kept, (), ())
+
+
 def main() -> int:
     """Return the number of configurations with warnings."""
     program = find_verilator().program
@@ -47,7 +56,7 @@ def main() -> int:
         for depth, form in ((5, 0), (16, 1))
     ]
     units = (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig()), *fifos)
-    for module in (*units, control_module()):
+    for module in (*units, control_module(), ffn_module(1), ffn_module(2)):
         used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]
