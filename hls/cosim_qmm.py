@@ -37,10 +37,11 @@ from .verilator import RTL_FOLDER, AxisPort, Module
 
 WeightKind = Literal["binary", "ternary", "signed", "unsigned"]
 
-# The package first; the order of the modules is free.
+# The packages first; the order of the modules is free.
 _SOURCES = (
-    *("qmm_pkg", "compressor6", "pair_compressor", "compressor_layer", "popcount", "popcount_stage"),
-    *("and_popcount", "plane_accumulator", "row_sum", "qmm_array", "axis_skid", "sdp_ram", "sync_fifo"),
+    *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "pair_compressor"),
+    *("column_layer", "column_tree", "column_count", "popcount", "and_popcount"),
+    *("plane_accumulator", "row_sum", "qmm_array", "axis_skid", "sdp_ram", "sync_fifo"),
     *("tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
     *("tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake", "qmm_checks", "qmm_engine"),
 )

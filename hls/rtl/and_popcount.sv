@@ -5,7 +5,9 @@
 // their number (0..3) is two LUT6. The XNOR product of two {-1,+1} operands needs no gate of its
 // own: 2*pc(~(a ^ b)) - N = 4*pc(a & b) - 2*pc(a) - 2*pc(b) + N (see qmm_array.sv), and an
 // AND/XNOR select would be a seventh input of every first-layer LUT.
-module and_popcount #(
+module and_popcount
+  import column_pkg::*;
+#(
     parameter int unsigned WIDTH,      // pairs, >= 1
     parameter bit          STRUCTURAL  // 0 simulation, 1 synthesis
 ) (
@@ -16,7 +18,6 @@ module and_popcount #(
 );
   localparam int unsigned COUNT_BITS = $clog2(WIDTH + 1);
   localparam int unsigned GROUPS = (WIDTH + 2) / 3;
-  localparam int unsigned PART_BITS = $clog2(GROUPS + 1);
 
   if (!STRUCTURAL) begin : g_simulation
     logic [COUNT_BITS-1:0] count_q;
@@ -25,9 +26,9 @@ module and_popcount #(
       count   <= count_q;
     end
   end else begin : g_tree
+    localparam heights_t HEIGHTS = heights_t'({16'(GROUPS), 16'(GROUPS)});
     logic [3*GROUPS-1:0] padded_a, padded_b;
     logic [GROUPS-1:0] ones, twos;
-    logic [PART_BITS-1:0] ones_count, twos_count;
     assign padded_a = (3 * GROUPS)'(a);
     assign padded_b = (3 * GROUPS)'(b);
     for (genvar g = 0; g < GROUPS; g++) begin : g_group
@@ -37,20 +38,13 @@ module and_popcount #(
           .count({twos[g], ones[g]})
       );
     end
-    popcount_stage #(
-        .WIDTH(GROUPS)
-    ) u_ones (
+    column_count #(
+        .HEIGHTS(HEIGHTS),
+        .COUNT_BITS(COUNT_BITS)
+    ) u_count (
         .clk,
-        .bits (ones),
-        .count(ones_count)
+        .bits((COLUMNS * GROUPS)'({twos, ones})),
+        .count
     );
-    popcount_stage #(
-        .WIDTH(GROUPS)
-    ) u_twos (
-        .clk,
-        .bits (twos),
-        .count(twos_count)
-    );
-    always_ff @(posedge clk) count <= COUNT_BITS'(ones_count) + (COUNT_BITS'(twos_count) << 1);
   end
 endmodule

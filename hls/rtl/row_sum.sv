@@ -13,23 +13,18 @@ module row_sum
     output logic  [ACC_BITS-1:0] total
 );
   localparam int unsigned SUM_BITS = $clog2(SIMD + 1);
-  logic [SUM_BITS-1:0] count, sum;
+  logic [SUM_BITS-1:0] sum;
   logic unused;
   assign unused = &{1'b0, step};
 
-  if (!STRUCTURAL) begin : g_simulation
-    always_ff @(posedge clk) count <= SUM_BITS'($countones(bits));
-  end else begin : g_tree
-    popcount_stage #(
-        .WIDTH(SIMD)
-    ) u_popcount (
-        .clk,
-        .bits,
-        .count
-    );
-  end
-  always_ff @(posedge clk) sum <= count;
-
+  popcount #(
+      .WIDTH(SIMD),
+      .STRUCTURAL(STRUCTURAL)
+  ) u_popcount (
+      .clk,
+      .bits,
+      .count(sum)
+  );
   plane_accumulator #(
       .SUM_BITS(SUM_BITS),
       .ACC_BITS(ACC_BITS)

@@ -28,7 +28,9 @@ def _wrapper() -> str:
         low, bits = f"[{width - 1}:0]", width.bit_length()
         for form in range(FORMS):
             name, port = (
-                ("popcount", ".bits(a{0})") if form < 2 else ("and_popcount", ".clk, .a(a{0}), .b(b{0})")
+                ("popcount", ".clk, .bits(a{0})")
+                if form < 2
+                else ("and_popcount", ".clk, .a(a{0}), .b(b{0})")
             )
             index = place * FORMS + form
             counts.append(
@@ -78,8 +80,8 @@ def test_compressor_tree_equals_countones(tmp_path: Path) -> None:
     require_verilator()
     source = tmp_path / "popcounts.sv"
     source.write_text(_wrapper())
-    parts = ("popcount", "popcount_stage", "compressor_layer", "compressor6", "pair_compressor")
-    parts += ("and_popcount", "axis_skid")
+    parts = ("column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "pair_compressor", "column_layer")
+    parts += ("column_tree", "column_count", "popcount", "and_popcount", "axis_skid")
     sources = (*(RTL_FOLDER / f"{name}.sv" for name in parts), source)
     ports = ((AxisPort("s", 256),), (AxisPort("m", 16 * FORMS * len(WIDTHS)),))
     sim = AxisSim(Module("popcounts", sources, {}, *ports))
