@@ -50,7 +50,7 @@ class FfnBuild:
 def ffn_sim(build: FfnBuild) -> MemorySim:
     """A simulation of ``ffn_bench``; skips the test where a tool is absent."""
     row = 16 * build.lanes
-    inputs = [("s_program", PROGRAM_BITS), ("s_work", 32), ("s_rows", row), ("s_ask", 8)]
+    inputs = [("s_program", PROGRAM_BITS), ("s_work", 32), ("s_rows", row), ("s_ask", 16)]
     outputs = [("m_work", 32), ("m_done", 32), ("m_back", row), ("m_out", row), ("m_total", 64)]
     module = Module(
         "ffn_bench",
@@ -142,16 +142,20 @@ def run_items(
         beats_of([program_word(program, image)], PROGRAM_BITS),
         beats_of([pack(work_of(program, item)) for item in items], 32),
         Beats(np.ascontiguousarray(data), np.zeros(len(data), np.uint8)),
-        beats_of([len(items)], 8),
+        beats_of([len(items)], 16),
     )
     out = sum(b for b, is_last in zip(beats, last, strict=True) if is_last)
     expected = (len(items) - sum(last), sum(last), sum(beats) - out, out, 1)
     run = sim.run(inputs, expected, stall_in=stall, stall_out=stall, seed=seed, idle_limit=5000)
     work, done, back, final, total = run.outputs
     hidden = program.shape.hidden
-    tables = [b.data.reshape(-1).view("<i2").reshape(-1, hidden).astype(np.int64) for b in (back, final)]
+    back_rows, out_rows = (
+        b.data.reshape(-1).view("<i2").reshape(-1, hidden).astype(np.int64) for b in (back, final)
+    )
     count = values_of(total)[0]
-    return Results(*tables, values_of(work), values_of(done), count >> 32, count & 0xFFFFFFFF, run)
+    return Results(
+        back_rows, out_rows, values_of(work), values_of(done), count >> 32, count & 0xFFFFFFFF, run
+    )
 
 
 def reference_items(

@@ -139,6 +139,21 @@ def test_all_widths_of_one_site(bench: Bench) -> None:
         check(bench, program, [4], bits)
 
 
+def test_more_items_than_any_counter_holds(bench: Bench) -> None:
+    """Buffers count their writers' jobs modulo 256; items of one to three rows, without a pause."""
+    program = random_program(5, 1, hidden=32, heads=4, ffn=64, max_len=13, bits=2, vocab_size=20)
+    check(bench, program, [1, 3, 2, 2] * 70, 5)
+
+
+@pytest.mark.parametrize("bench", ["odd", "single"], indirect=True)
+def test_the_array_is_busy(bench: Bench) -> None:
+    """Where a layer computes longer than it loads, items follow each other without a clock between."""
+    program = random_program(6, 1, hidden=64, heads=4, ffn=256, max_len=13, bits=8, vocab_size=20)
+    items, _ = reference_items(program, [12] * 9, 6)
+    few, many = (run_items(bench.sim, program, items[:count]) for count in (3, 9))
+    assert many.steps - few.steps >= 0.99 * (many.run.cycles - few.run.cycles)
+
+
 def test_saturation_is_counted(bench: Bench) -> None:
     """Rows at the ends of int16 leave VU and LN saturated, and each value is counted once."""
     program = random_program(3, 2, hidden=64, heads=4, ffn=64, max_len=13, bits=2, vocab_size=20)

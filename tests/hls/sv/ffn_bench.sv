@@ -31,7 +31,7 @@ module ffn_bench
     input  logic [16*LANES-1:0] s_rows_tdata,
     input  logic                s_ask_tvalid,
     output logic                s_ask_tready,
-    input  logic [7:0]          s_ask_tdata,
+    input  logic [15:0]         s_ask_tdata,
     output logic                m_work_tvalid,
     input  logic                m_work_tready,
     output logic [31:0]         m_work_tdata,
@@ -68,7 +68,7 @@ module ffn_bench
 );
   program_t shape;
   logic loaded, work_ready, asked, saturated_valid, busy, taking, idle, unused_wait, unused_stall;
-  logic [7:0] items, left;
+  logic [15:0] items, left;
   logic [31:0] saturated, saturations, steps;
   work_t next, done;
 
@@ -97,7 +97,7 @@ module ffn_bench
         saturations <= '0;
       end else begin
         if (s_ask_tvalid) asked <= 1'b1;
-        if (u_ffn.ends) left <= left + 8'd1;
+        if (u_ffn.ends) left <= left + 16'd1;
         steps <= steps + 32'(taking);
         if (saturated_valid) saturations <= saturations + saturated;
       end
