@@ -54,7 +54,8 @@ module block_loader
     logic            half;        // the last block's outputs 8 to 15 are padding
   } plan_t;
 
-  plan_t plan;
+  plan_t plan, next_plan;
+  logic [15:0] last_output;
   logic unused, active, bank, last_q, bank_q;
   logic [BLOCK_GROUP_BITS-1:0] group;
   logic [15:0] word, block;
@@ -93,8 +94,6 @@ module block_loader
     else if (take && beat_last != job_end) error = END_ERROR;
   end
 
-  plan_t next_plan;
-  logic [15:0] last_output;
   always_comb begin
     last_output          = job.outputs - 16'd1;
     next_plan.last_block = last_output >> 4;

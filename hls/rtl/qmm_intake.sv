@@ -71,7 +71,7 @@ module qmm_intake
     sync_fifo #(
         .WIDTH($bits(config_t)),
         .DEPTH(JOBS),
-        .REGISTERED(1'b1)
+        .REGISTERED(i == 2)  // the loader of activations works straight from its queue
     ) u_fifo (
         .clk,
         .rst_n,

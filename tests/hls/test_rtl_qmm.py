@@ -26,7 +26,7 @@ from .rtl_engines import (
 NAMES = pytest.mark.parametrize("name", list(CONFIGS))
 
 
-@NAMES
+@pytest.mark.parametrize("name", [*CONFIGS, "gates"])
 def test_all_modes_equal_the_integer_product(name: str) -> None:
     rng = np.random.default_rng(1)
     unit = engine(name)
@@ -70,7 +70,7 @@ def test_extreme_values(name: str) -> None:
                 assert (found == value * weight * k).all(), (kind, weight, value, bits, signed)
 
 
-@NAMES
+@pytest.mark.parametrize("name", [*CONFIGS, "gates"])
 def test_cycles_equal_the_formula(name: str) -> None:
     rng = np.random.default_rng(2)
     unit = engine(name)
