@@ -28,13 +28,15 @@ def control_module() -> Module:
     return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER))), parameters, (), ())
 
 
-def ffn_module(parts: int) -> Module:
-    """The module FFN, with or without WTWS."""
+def layer_module(name: str, parts: int) -> Module:
+    """The module MHA or FFN, with or without WTWS."""
     parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8, weight_planes=parts, qmm_outputs=16))
-    left_out = {"MHA_TOKENS", "MAX_LAYERS", "MAX_HEADS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
-    kept = {name: value for name, value in parameters.items() if name not in left_out}
-    kept["TOKENS"] = kept.pop("FFN_TOKENS")
-    return Module("bat_ffn", tuple(rtl_sources("bat_ffn", (RTL_FOLDER,))), kept, (), ())
+    tokens, other = ("MHA_TOKENS", "MAX_FFN") if name == "bat_mha" else ("FFN_TOKENS", "MAX_HEADS")
+    left_out = {"MHA_TOKENS", "FFN_TOKENS", other, "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
+    kept = {key: value for key, value in parameters.items() if key not in left_out}
+    return Module(
+        name, tuple(rtl_sources(name, (RTL_FOLDER,))), kept | {"TOKENS": parameters[tokens]}, (), ()
+    )
 
 
 def main() -> int:
@@ -56,7 +58,8 @@ def main() -> int:
         for depth, form in ((5, 0), (16, 1))
     ]
     units = (*engines, softmax_module(SoftmaxConfig()), *scalers, norm_module(NormConfig()), *fifos)
-    for module in (*units, control_module(), ffn_module(1), ffn_module(2)):
+    modules = [layer_module(name, parts) for name in ("bat_mha", "bat_ffn") for parts in (1, 2)]
+    for module in (*units, control_module(), *modules):
         used |= {path.name for path in module.sources}
         parameters = [f"-G{name}={value}" for name, value in module.parameters.items()]
         command = [str(program), "--lint-only", "--quiet", "-Wall", "--top-module", module.top, *parameters]
