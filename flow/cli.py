@@ -229,6 +229,30 @@ def synth(
 
 
 @app.command()
+def vivado(
+    config: Annotated[Path, typer.Argument(help="YAML file with an accelerator config.")],
+    board: Annotated[str, typer.Option(help="Board to build for, or a .yaml file.")],
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Write a Vivado project: RTL, IP packaging, block design, Makefile. Not run here."""
+    from .vivado import write_project
+
+    console.print(write_project(config, board, output), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("vivado-report")
+def vivado_report(
+    folder: Annotated[Path, typer.Argument(help="Project folder in which Vivado has run.")],
+    stage: Annotated[str, typer.Option(help="Which reports: bit or ooc.")] = "ooc",
+    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Print Vivado's utilization and timing in the form of synth's JSON, with source synthesis."""
+    from .vivado import read_project
+
+    console.print_json(data=read_project(folder, stage, output))
+
+
+@app.command()
 def doctor(
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
