@@ -44,7 +44,7 @@ class MhaBuild:
 def mha_sim(build: MhaBuild) -> MemorySim:
     """A simulation of ``mha_bench``; skips the test where a tool is absent."""
     row = 16 * build.lanes
-    inputs = [("s_program", PROGRAM_BITS), ("s_work", 32), ("s_input", row), ("s_back", row), ("s_ask", 8)]
+    inputs = [("s_program", PROGRAM_BITS), ("s_work", 32), ("s_input", row), ("s_back", row), ("s_ask", 16)]
     outputs = [("m_work", 32), ("m_rows", row), ("m_total", 96)]
     module = Module(
         "mha_bench",
@@ -125,7 +125,7 @@ def run_items(
         beats_of([pack(work_of(program, item)) for item in items], 32),
         _row_beats([item for item in items if item.layer == 0], lanes),
         _row_beats([item for item in items if item.layer != 0], lanes),
-        beats_of([len(items)], 8),
+        beats_of([len(items)], 16),
     )
     expected = (len(items), sum(item.rows.size for item in items) // lanes, 1)
     run = sim.run(inputs, expected, stall_in=stall, stall_out=stall, seed=seed, idle_limit=100_000)

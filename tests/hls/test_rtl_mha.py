@@ -117,6 +117,13 @@ def test_all_widths_of_one_site(bench: Bench) -> None:
         check(bench, program, [4, 9], bits)
 
 
+def test_more_items_than_any_counter_holds(bench: Bench) -> None:
+    """Buffers count their writers' jobs modulo 256; items of one to three rows, without a pause."""
+    for heads in (1, 3):
+        program = random_program(5, 1, hidden=24, heads=heads, ffn=64, max_len=13, bits=2, vocab_size=20)
+        check(bench, program, [1, 3, 2, 2] * 70, 5)
+
+
 def test_softmax_stalls_are_counted(bench: Bench) -> None:
     """One head leaves the engine nothing to do while its softmax runs, unless it takes rows one by one."""
     program = random_program(1, 1, hidden=32, heads=1, ffn=64, max_len=13, bits=1, vocab_size=20)

@@ -34,7 +34,7 @@ module mha_bench
     input  logic [16*LANES-1:0] s_back_tdata,
     input  logic                s_ask_tvalid,
     output logic                s_ask_tready,
-    input  logic [7:0]          s_ask_tdata,
+    input  logic [15:0]         s_ask_tdata,
     output logic                m_work_tvalid,
     input  logic                m_work_tready,
     output logic [31:0]         m_work_tdata,
@@ -64,7 +64,7 @@ module mha_bench
   program_t shape;
   logic loaded, work_ready, asked, saturated_valid, busy, taking, idle, stall_softmax, header_ready, header_valid;
   logic [1:0] unused_stalls;
-  logic [7:0] items, left;
+  logic [15:0] items, left;
   logic [31:0] saturated, saturations, steps, stalls;
   logic [BUS_BITS-1:0] header;
   work_t next;
@@ -89,7 +89,7 @@ module mha_bench
       if (s_program_tvalid) loaded <= 1'b1;
       if (m_total_tvalid && m_total_tready) asked <= 1'b0;
       else if (s_ask_tvalid) asked <= 1'b1;
-      if (u_mha.ends) left <= left + 8'd1;
+      if (u_mha.ends) left <= left + 16'd1;
       stalls <= stalls + 32'(stall_softmax);
       steps  <= steps + 32'(taking);
       if (saturated_valid) saturations <= saturations + saturated;
