@@ -65,7 +65,8 @@ def test_wrapper_has_the_ports_of_the_accelerator(bench: Bench) -> None:
 @pytest.mark.parametrize("value", ["", "a b", "{", "}{", "$x [exit 3]", 'a"b;#c\\', "line\nline", "x\\"])
 def test_tcl_words_come_through(value: str, tmp_path: Path) -> None:
     script = tmp_path / "word.tcl"
-    script.write_text(f"set x {tcl_word([value, 1])}\nputs -nonewline [lindex $x 0]|[llength $x]\nflush stdout\n")
+    show = "puts -nonewline [lindex $x 0]|[llength $x]\nflush stdout\n"
+    script.write_text(f"set x {tcl_word([value, 1])}\n{show}")
     result = subprocess.run([*interpreter(), str(script)], capture_output=True, text=True, check=False)
     assert result.stdout == f"{value}|2"
 
