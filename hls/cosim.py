@@ -11,10 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .config import make_config
 from .csim import BASE, CsimEngine
 from .engine import LAYER_TAPS
 from .packing import Int64
 from .program import EncoderProgram
+from .rtl_limits import require_rtl_program
 
 TAPS = ("attn_out", "ffn_out")
 """Taps that the RTL shows."""
@@ -31,12 +33,12 @@ class CosimEngine(CsimEngine):
 
     def __init__(self, program: EncoderProgram, library: Path) -> None:
         super().__init__(program, library)
+        require_rtl_program(make_config(self.engine.info["config"], str(library)), program)
         self._cosim = ctypes.CDLL(str(library))
         self._cosim.bf_timeline.restype = ctypes.c_char_p
         self._cosim.bf_timeline.argtypes = [ctypes.c_void_p]
         self._cosim.bf_memory_fault.restype = None
         self._cosim.bf_memory_fault.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-
         self._cosim.bf_interrupt.restype = ctypes.c_int32
         self._cosim.bf_interrupt.argtypes = [ctypes.c_void_p]
 

@@ -22,6 +22,7 @@ from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.files import atomic_path, cache_folder
 
 from .config import AcceleratorConfig
+from .rtl_limits import require_rtl
 from .verilator import RTL_FOLDER, Verilator, find_verilator
 
 TOP = "bat_accelerator"
@@ -82,29 +83,19 @@ def rtl_sources(top: str, folders: Sequence[Path]) -> list[Path]:
     return list(found.values())
 
 
-def lanes(config: AcceleratorConfig) -> int:
-    """Values a beat of every stream of the RTL.
+def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS) -> dict[str, int]:
+    """Parameters of ``bat_accelerator`` but for its CONFIG_HASH.
 
     Raises:
-        InputError: the config has different lanes for its units, which the RTL has not.
+        InputError: see :func:`.rtl_limits.require_rtl`.
     """
-    given = {config.vu_lanes, config.ln_lanes, config.softmax_lanes}
-    if len(given) > 1:
-        raise InputError(
-            f"vu_lanes {config.vu_lanes}, ln_lanes {config.ln_lanes} and softmax_lanes "
-            f"{config.softmax_lanes} differ; the RTL has one number of lanes, so give them one value"
-        )
-    return config.vu_lanes
-
-
-def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS) -> dict[str, int]:
-    """Parameters of ``bat_accelerator`` but for its CONFIG_HASH. Raises as :func:`lanes`."""
+    require_rtl(config)
     return {
         "MHA_TOKENS": config.qmm_tokens,
         "FFN_TOKENS": config.ffn_qmm_tokens or config.qmm_tokens,
         "OUTPUTS": config.qmm_outputs,
         "SIMD": config.qmm_simd_bits,
-        "LANES": lanes(config),
+        "LANES": config.vu_lanes,
         "PARTS": config.weight_planes,
         "A_TOKENS": config.activation_tokens,
         "RESULT_TILES": config.result_tiles,
@@ -134,7 +125,7 @@ def engine_header(config: AcceleratorConfig, strict: bool) -> str:
         "#ifndef BATFLOW_COSIM_HPP",
         "#define BATFLOW_COSIM_HPP",
         "namespace batflow {",
-        f"constexpr int kBusBytes = {config.weight_bus_bits // 8}, kLanes = {lanes(config)};",
+        f"constexpr int kBusBytes = {config.weight_bus_bits // 8}, kLanes = {config.vu_lanes};",
         f"constexpr int kMemoryLatency = {config.memory_latency_cycles};",
         f"constexpr int kMemoryBytes = {1024 * config.memory_bytes_per_cycle};  // per 1024 clocks",
         f"constexpr bool kStrict = {'true' if strict else 'false'};",

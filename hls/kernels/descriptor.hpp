@@ -44,7 +44,8 @@ struct Descriptor {
 
 static_assert(
     image::D_Q_WEIGHT == image::D_Q_KIND + 1 && image::D_Q_CONSTANTS == image::D_Q_KIND + 2 &&
-        image::D_Q_SHIFT == image::D_Q_KIND + 3 && image::D_LN1_EPSILON == image::D_LN1_CONSTANTS + 2 && image::D_CTX_SHIFT == image::D_CTX_M + 2,
+        image::D_Q_SHIFT == image::D_Q_KIND + 3 && image::D_LN1_EPSILON == image::D_LN1_CONSTANTS + 2 &&
+        image::D_CTX_SHIFT == image::D_CTX_M + 2,
     "descriptor.hpp reads fields of a matrix, norm and dyadic in this order; hls/image.py changed it");
 static_assert(int(image::K_BINARY) == kBinary && int(image::K_TERNARY) == kTernary &&
                   int(image::K_WTWS) == kWtws,

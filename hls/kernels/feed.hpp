@@ -3,9 +3,10 @@
 // columns, weights and channel constants from memory.
 //
 // Orders are those of qmm.hpp. feed_rows II 1: T reads of one plane a cycle (rows banked by T). feed_columns
-// II 1: O reads. feed_weights reads, for each column tile, its constants, then each pass's O rows in the order
-// of the image (docs/contracts.md): blocks of 16 rows, whose words lie beside each other. Its cycles are bits /
-// kBusBits (weight_tile_cycles), and it runs ahead of the engine by what the streams hold. Source: ours.
+// II 1: O reads. feed_weights reads, for each column tile, its constants, then each pass's O rows in the
+// order of the image (docs/contracts.md): blocks of 16 rows, whose words lie beside each other. Its cycles
+// are bits / kBusBits (weight_tile_cycles), and it runs ahead of the engine by what the streams hold. Source:
+// ours.
 #ifndef BATFLOW_FEED_HPP
 #define BATFLOW_FEED_HPP
 #include "image_layout.hpp"

@@ -32,6 +32,7 @@ NARROW = ODD.model_copy(
 )
 WIDE = NARROW.model_copy(
     update={
+        "qmm_outputs": 32,
         "vu_lanes": 16,
         "ln_lanes": 16,
         "softmax_lanes": 16,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from batflow.errors import EngineError, FormatError, InputError, MissingToolError
 from batflow.hls import csim_build
@@ -138,7 +139,7 @@ def test_engine_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
 def test_config_hash_follows_every_value() -> None:
     hashes = {ODD.config_hash(), AcceleratorConfig().config_hash()}
     hashes |= {
-        ODD.model_copy(update={name: getattr(ODD, name) * 2}).config_hash()
+        ODD.model_copy(update={name: 2 * (getattr(ODD, name) or 1)}).config_hash()
         for name in AcceleratorConfig.model_fields
     }
     assert len(hashes) == 2 + len(AcceleratorConfig.model_fields)
@@ -173,7 +174,7 @@ def test_absent_config_file(tmp_path: Path) -> None:
 
 def test_config_file_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text("\n".join(f"{name}: {value}" for name, value in ODD.model_dump().items()))
+    path.write_text(yaml.safe_dump(ODD.model_dump()))
     assert load_config(path) == ODD
     assert ODD.fits(PROGRAM)
     assert not ODD.fits(random_program(1, hidden=164, heads=4))

@@ -50,7 +50,7 @@ def test_offset_pragmas_are_those_of_the_register_table() -> None:
     text = (KERNELS / "bat_top.cpp").read_text()
     ports = dict(re.findall(r"s_axilite port = (\w+) offset = (0x\w+)", text))
     ports["program_addr"] = ports.pop("image")
-    assert len(ports) == 15
+    assert len(ports) == 17
     for port, offset in ports.items():
         assert by_name(port.upper()).offset == int(offset, 16), port
 
