@@ -77,9 +77,10 @@ module residual_buffer
   logic [15:0] word, row, tile, first, words;
   logic [16:0] row_base;
   logic word_end, row_end, tile_end, job_end;
+  logic [7:0] written;  // work items that the memory holds: `progress` is one clock ahead of it
 
   assign words     = job.two_part ? 16'(OUTPUTS / 2 / LANES) : 16'(OUTPUTS / LANES);
-  assign ready     = complete(progress.jobs, items);
+  assign ready     = complete(written, items);
   assign issue     = queued && ready;
   assign word_end  = word == words - 16'd1;
   assign row_end   = word_end && row == 16'(TOKENS - 1);
@@ -106,6 +107,8 @@ module residual_buffer
       if (job_end) items <= items + 8'd1;
     end
   end
+
+  always_ff @(posedge clk) written <= rst_n ? progress.jobs : '0;
 
   // Index s of these holds what belongs to stage s + 1.
   logic [1:0] valid, last;

@@ -178,6 +178,16 @@ def test_items_in_flight(name: str, stall_in: int, stall_out: int) -> None:
 
 
 @NAMES
+def test_items_of_one_beat(name: str) -> None:
+    """One row of LANES channels, jobs before or after it: the first word read is the last one written."""
+    rng = np.random.default_rng(8)
+    _sim(name).reset()
+    items = [_item(rng, SIZES[name], 1) for _ in range(60)]
+    items = [replace(item, h=item.h[:, : SIZES[name].lanes]) for item in items]
+    _run(name, items, 90)
+
+
+@NAMES
 def test_reset_in_mid_run(name: str) -> None:
     rng = np.random.default_rng(2)
     sim = _sim(name)
