@@ -16,7 +16,7 @@ from rich.console import Console
 from batflow.errors import InputError, UserError
 
 from .doctor import as_json, as_table, examine
-from .run_folder import RunFolder, check_name, open_run, start_run
+from .run_folder import EngineKind, RunFolder, check_name, open_run, start_run
 from .settings import RunConfig
 
 app = typer.Typer(
@@ -172,13 +172,51 @@ def _add_step(name: str, text: str) -> None:
 for _name, _text in (
     ("export", "Write model.onnx (QONNX) from the trained student."),
     ("lower", "Lower model.onnx to the integer program."),
-    ("build", "Compile the csim engine and write the bundle."),
     ("csim", "Run held-out sentences through the HLS C++ kernels."),
-    ("cosim", "Run the QMM engine's SystemVerilog on the model's tiles under Verilator."),
     ("verify", "Compare the integer logits of every engine, with a negative control."),
     ("report", "Write report.html from the results in the run folder."),
 ):
     _add_step(_name, _text)
+
+
+@app.command()
+def build(
+    run: Run,
+    engine: Annotated[EngineKind, typer.Option(help="csim: HLS C++; cosim: RTL under Verilator.")] = "csim",
+    force: Force = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Compile an engine and write its bundle: bundle/ of csim, bundle-cosim/ of cosim."""
+    from .hardware_steps import write_engine_bundle
+
+    folder = open_run(*_place(run, runs))
+    if engine == "csim":
+        _pipeline(folder, "build", "build", force=force, resume=f"batflow build {run}")
+        return
+    with resumable(f"batflow build {run} --engine {engine}"):
+        console.print(f"bundle: {write_engine_bundle(folder, engine)}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def cosim(
+    run: Run,
+    sentences: Annotated[int | None, typer.Option(min=1, help="Test sentences, from the first.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with an accelerator config.")] = None,
+    in_flight: Annotated[int | None, typer.Option(min=1, max=2, help="Sequences at a time.")] = None,
+    wave: Annotated[str | None, typer.Option(help="START:END:FILE: clocks to write as a waveform.")] = None,
+    force: Force = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> None:
+    """Run held-out sentences on the accelerator's SystemVerilog under Verilator: cosim.json."""
+    from .cosim import CosimOptions, cosim_table, run_cosim
+
+    folder, options = open_run(*_place(run, runs)), CosimOptions(sentences, config, in_flight, wave)
+    if options == CosimOptions():
+        _pipeline(folder, "cosim", "cosim", force=force, resume=f"batflow cosim {run}")
+    else:
+        with resumable(f"batflow cosim {run} ..."):
+            run_cosim(folder, options, errors)
+    console.print(cosim_table(folder))
 
 
 @app.command("run")
@@ -186,6 +224,7 @@ def run_sentence(
     run: Run,
     text: Annotated[str, typer.Argument(help="The sentence to classify.")],
     second: Annotated[str | None, typer.Option("--pair", help="Second sentence of a pair.")] = None,
+    engine: Annotated[EngineKind, typer.Option(help="Whose bundle: csim or cosim.")] = "csim",
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
@@ -194,7 +233,7 @@ def run_sentence(
 
     folder = open_run(*_place(run, runs))
     with resumable(f"batflow run {run} ..."):
-        answer = classify_text(folder.need("bundle", "build"), text, second)
+        answer = classify_text(folder.need_bundle(engine), text, second)
     console.print_json(data=answer) if as_json_ else console.print(answer_text(answer), highlight=False)
 
 

@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps lower, build and cosim: the integer program, its bundle, the QMM engine in RTL."""
+"""Steps lower and build: the integer program, and its bundle for the emulated overlay."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
 
-import numpy as np
-
-from batflow.errors import MismatchError
-from batflow.files import write_json
 from batflow.hls.config import AcceleratorConfig, make_config, program_needs
 from batflow.hls.program import EncoderProgram
+from batflow.hls.rtl_limits import matching_lanes
 
 from .progress import Advance
-from .run_folder import RunFolder
+from .run_folder import BUNDLES, EngineKind, RunFolder
 
-STALL_256THS = 77
-"""Chance of a stall on each stream and clock: about 30 percent."""
 CLOCK_MHZ = 250.0
 
 
@@ -29,70 +24,39 @@ def lower_step(run: RunFolder, advance: Advance) -> None:
 
 
 def accelerator_config(program: EncoderProgram) -> AcceleratorConfig:
-    """Return a config whose maxima are just what ``program`` needs."""
-    return make_config({**program_needs(program), "clock_mhz": CLOCK_MHZ}, "the program's own config")
+    """Return a config whose maxima are just what ``program`` needs, and that the RTL can have."""
+    lanes = dict.fromkeys(("vu_lanes", "ln_lanes", "softmax_lanes"), matching_lanes(program))
+    values = {**program_needs(program), **lanes, "clock_mhz": CLOCK_MHZ}
+    return make_config(values, "the program's own config")
 
 
 def build_step(run: RunFolder, advance: Advance) -> None:
     """Compile the csim engine for the program and write bundle/."""
+    write_engine_bundle(run, "csim")
+
+
+def write_engine_bundle(run: RunFolder, kind: EngineKind) -> Path:
+    """Compile the engine ``kind`` for the program; write and return its bundle (:data:`BUNDLES`).
+
+    Raises:
+        MissingToolError: no compiler, or for cosim no Verilator or make.
+        EngineError: the engine does not build.
+    """
+    from batflow.hls.cosim_build import build_cosim
     from batflow.hls.csim_build import build_csim
     from batflow.hls.program_io import load_program
     from batflow.overlays.board import load_board
-    from batflow.overlays.bundle import write_bundle
+    from batflow.overlays.bundle import CYCLES_SOURCES, write_bundle
 
     folder = run.need("program", "lower")
     config = accelerator_config(load_program(folder))
-    write_bundle(
-        run.artefact("bundle"),
+    return write_bundle(
+        run.artefact(BUNDLES[kind]),
         folder,
-        build_csim(config),
-        "csim",
+        build_csim(config) if kind == "csim" else build_cosim(config),
+        kind,
         load_board("emulated"),
         config.clock_mhz,
         config.model_dump(mode="json"),
-        "estimate",
+        CYCLES_SOURCES[kind],
     )
-
-
-def cosim_step(run: RunFolder, advance: Advance) -> None:
-    """Run every matrix product of held-out sentences on the QMM engine's RTL: cosim.json.
-
-    Each runs without stalls (cycles against the formula) and with random backpressure.
-
-    Raises:
-        MissingToolError: no Verilator or compiler.
-        MismatchError: a wrong integer, or cycles other than the formula's; cosim.json tells all.
-    """
-    from batflow.hls.cosim_layers import cosim_sentence
-    from batflow.hls.cosim_qmm import QmmEngine
-    from batflow.hls.program_io import load_program
-
-    from .sentences import held_out
-
-    program = load_program(run.need("program", "lower"))
-    sentences = held_out(run, program, run.config.cosim_sentences).sentences
-    engine = QmmEngine()
-    plain, stalled = [], []
-    for number, sentence in enumerate(sentences):
-        advance(number, len(sentences))
-        ids, types = np.array(sentence.ids), np.array(sentence.types)
-        plain += list(cosim_sentence(program, ids, types, engine))
-        stalled += list(cosim_sentence(program, ids, types, engine, stall=STALL_256THS, seed=number + 1))
-    wrong = sum(product.mismatches for product in (*plain, *stalled))
-    odd = [product for product in plain if product.cycles != product.formula_cycles]
-    record = {
-        "source": "cosim",
-        "config": asdict(engine.config),
-        "cycles_per_s": engine.totals.cycles_per_s,
-        "binary_macs_per_s": engine.totals.binary_macs_per_s,
-        "simulated_cycles": engine.totals.cycles,
-        "sentences": len(sentences),
-        "products": len(plain) + len(stalled),
-        "mismatches": wrong,
-        "stall_256ths": STALL_256THS,
-        "first_sentence": [asdict(product) for product in plain[: len(plain) // len(sentences)]],
-    }
-    write_json(run.artefact("cosim.json"), record)
-    if wrong or odd:
-        what = f"{wrong} wrong integers" if wrong else f"cycles of {odd[0].name} differ from the formula"
-        raise MismatchError(f"cosim: {what}; see {run.artefact('cosim.json')}")

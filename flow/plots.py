@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
-BLUE, GREY, ORANGE = "#2a6f97", "#adb5bd", "#e07a2f"
+BLUE, GREY = "#2a6f97", "#adb5bd"
+SEQUENCES = ("#e9a23b", "#7fb77e", "#c98bb9", "#8fb8de")
 
 
 def _svg(figure: Figure) -> str:
@@ -56,18 +58,45 @@ def range_plot(rows: Sequence[tuple[str, float]]) -> str:
     return _svg(figure)
 
 
-def cycles_plot(products: Sequence[Mapping[str, object]]) -> str:
-    """Cycles of each matrix product as simulated, against its formula."""
-    figure = Figure(figsize=(6.4, 2.6))
-    axes = figure.subplots()
-    places = range(len(products))
-    axes.bar(places, [float(str(p["cycles"])) for p in products], color=BLUE, label="RTL (cosim)")
-    formula = [float(str(p["formula_cycles"])) for p in products]
-    axes.plot(places, formula, "_", color=ORANGE, markersize=18, markeredgewidth=2, label="formula")
-    names = [f"L{p['layer']}.{p['name']}" for p in products]
-    axes.set_xticks(list(places), names, rotation=30, ha="right", fontsize=7)
-    axes.set_ylabel("cycles")
-    axes.legend(frameon=False)
+def _item_bars(axes: Any, items: Sequence[Mapping[str, Any]], top: float, cycles: int) -> None:
+    """Work items of one module as bars below ``top``, in the colour of their sequence."""
+    for number, item in enumerate(items):
+        start, length = item["start"], item["end"] - item["start"]
+        # Two heights: the next item begins before the last rows of the one before have left.
+        low = top - 0.2 * (1 + number % 2)
+        colour = SEQUENCES[item["sequence"] % len(SEQUENCES)]
+        axes.broken_barh([(start, length)], (low, 0.18), color=colour)
+        if length > 0.04 * cycles:
+            label = f"s{item['sequence']} L{item['layer']}"
+            axes.text(start + length / 2, low + 0.09, label, ha="center", va="center", fontsize=6)
+
+
+def timeline_plot(timelines: Mapping[str, Mapping[str, Any]]) -> str:
+    """Both modules over whole inferences: work items, and shares of clocks busy and taking operands.
+
+    ``timelines``: title -> the values of ``CosimEngine.timeline``.
+    """
+    figure = Figure(figsize=(9, 2.6 * len(timelines)), layout="constrained")
+    for axes, (title, timeline) in zip(
+        np.atleast_1d(figure.subplots(len(timelines))), timelines.items(), strict=True
+    ):
+        width, cycles = timeline["bin"], timeline["cycles"]
+        for base, module in ((1.4, "mha"), (0.0, "ffn")):
+            clocks = [width * at for at in range(len(timeline[module]["busy"]))]
+            for name, colour in (("busy", GREY), ("taking", BLUE)):
+                heights = [base + 0.8 * count / width for count in timeline[module][name]]
+                label = {"busy": "module busy", "taking": "QMM takes operands"}[name]
+                # Each label once: the legend shows both modules' areas as one.
+                shown = label if module == "mha" else None
+                axes.fill_between(clocks, base, heights, step="post", color=colour, linewidth=0, label=shown)
+            items = [item for item in timeline["items"] if item["module"] == module]
+            _item_bars(axes, items, base + 1.25, cycles)
+        axes.set_yticks([0.4, 1.8], ["FFN", "MHA"])
+        axes.set_ylim(0, 2.7)
+        axes.set_xlim(0, cycles)
+        axes.set_xlabel("cycles")
+        axes.set_title(title, fontsize=9, loc="left")
+    axes.legend(frameon=False, fontsize=7, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.2))
     _clean(figure)
     return _svg(figure)
 

@@ -15,6 +15,7 @@ from batflow.errors import FormatError
 from batflow.files import read_json, write_bytes
 
 from . import plots
+from .cosim_figures import figure_rows
 from .verify import unit_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,6 +44,7 @@ class Page:
     accuracy: list[Row]
     ranges: list[Json] = field(default_factory=list)
     rungs: list[Json] = field(default_factory=list)
+    cosim: list[tuple[str, str, str]] = field(default_factory=list)
     figures: dict[str, Markup] = field(default_factory=dict)
 
 
@@ -120,7 +122,9 @@ def _figures(page: Page) -> dict[str, Markup]:
         figures["ranges"] = plots.range_plot([(row["tap"], row["share"]) for row in page.ranges])
     cosim = page.parts["cosim"]
     if cosim:
-        figures["cycles"] = plots.cycles_plot(cosim["first_sentence"])
+        titles = {"single": "one sentence alone", "batch": f"{cosim['sentences']} sentences in one run"}
+        lines = {title: cosim["timelines"][name] for name, title in titles.items()}
+        figures["timeline"] = plots.timeline_plot(lines)
     # The SVG is our own output, not text from an artefact.
     return {name: Markup(svg) for name, svg in figures.items()}
 
@@ -132,6 +136,7 @@ def make_page(folder: Path) -> Page:
     page = Page(folder.name, batflow.__version__, run["config"], parts, accuracy_rows(parts))
     page.ranges = range_rows(parts["csim"])
     page.rungs = rung_rows(parts["verify"])
+    page.cosim = figure_rows(parts["cosim"]) if parts["cosim"] else []
     page.figures = _figures(page)
     return page
 

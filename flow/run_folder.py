@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from batflow.errors import FormatError, InputError
 from batflow.files import read_json, sha256_file, write_json
@@ -16,6 +16,9 @@ from .settings import RunConfig
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FORMAT = 1
+EngineKind = Literal["csim", "cosim"]
+BUNDLES: dict[EngineKind, str] = {"csim": "bundle", "cosim": "bundle-cosim"}
+"""Folder of each engine's bundle; the steps after build use that of csim."""
 
 
 def hash_path(path: Path) -> str:
@@ -56,6 +59,18 @@ class RunFolder:
         path = self.artefact(name)
         if not path.exists():
             raise InputError(f"{path} does not exist; run `batflow {step} {self.name}` first")
+        return path
+
+    def need_bundle(self, kind: EngineKind) -> Path:
+        """Return the folder of an engine's bundle.
+
+        Raises:
+            InputError: it has not been built.
+        """
+        path = self.artefact(BUNDLES[kind])
+        if not path.exists():
+            option = "" if kind == "csim" else f" --engine {kind}"
+            raise InputError(f"{path} does not exist; run `batflow build {self.name}{option}` first")
         return path
 
     def save(self) -> None:

@@ -7,7 +7,8 @@ Training depends on its settings and data alone: a change of source does not thr
 from __future__ import annotations
 
 from .check_steps import csim_step, report_step, verify_step
-from .hardware_steps import build_step, cosim_step, lower_step
+from .cosim import cosim_step
+from .hardware_steps import build_step, lower_step
 from .pipeline import Step
 from .train_steps import attach_checkpoint, data_step, export_step, teacher_step, train_step
 
@@ -88,7 +89,7 @@ STEPS: tuple[Step, ...] = (
         ("cosim.json",),
         ("cosim_sentences",),
         cosim_step,
-        "simulate the QMM engine's SystemVerilog on the model's products",
+        "run held-out sentences on the accelerator's SystemVerilog",
         rooms=("hls",),
     ),
     Step(

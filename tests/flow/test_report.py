@@ -11,12 +11,12 @@ import pytest
 
 from batflow.errors import FormatError
 from batflow.files import write_json
+from batflow.flow.cosim_figures import SHARES
 from batflow.flow.report import write_report
 from batflow.flow.run_folder import start_run
 from batflow.flow.settings import RunConfig
 
 ENGINES = ["deploy", "qonnx", "reference", "csim", "overlay"]
-PRODUCT = {"layer": 0, "count": 1, "tokens": 9, "inputs": 32, "outputs": 32, "mismatches": 0}
 FIRST = {
     "sentence": 3,
     "engine": "csim",
@@ -26,6 +26,31 @@ FIRST = {
     "index": [0, 2, 1],
     "values": [5, 6],
 }
+
+
+def rtl_timeline(sequences: int) -> dict[str, Any]:
+    modules = {name: {"busy": [50, 40], "taking": [30, 10]} for name in ("mha", "ffn")}
+    item = {"layer": 0, "rows": 9, "start": 10, "end": 90}
+    items = [{**item, "module": name, "sequence": n} for n in range(sequences) for name in modules]
+    return {"cycles": 100, "bin": 50, **modules, "items": items}
+
+
+def cosim_record() -> dict[str, Any]:
+    counters = dict.fromkeys(SHARES.values(), 25) | {"CYCLES_TOTAL": 34567}
+    figures = {"cycles": 34567, "saturations": 2, "counters": counters} | dict.fromkeys(SHARES, 0.25)
+    one = {"tokens": 9, "latency_us": 138.25, "clock_mhz": 250.0, "ideal_cycles": 29999, "overhead": 1.1525}
+    return {
+        "config": {"qmm_tokens": 4, "qmm_outputs": 16, "qmm_simd_bits": 64, "sequences_in_flight": 2},
+        "sentences": 3,
+        "tokens": [9, 8, 7],
+        "mismatches": 0,
+        "first_mismatch": None,
+        "single": {**figures, **one},
+        "batch": {**figures, "sequences": 3, "sequences_per_s": 7036.0},
+        "cycles_per_s": 654321.0,
+        "binary_macs_per_s": 4e8,
+        "timelines": {"single": rtl_timeline(1), "batch": rtl_timeline(3)},
+    }
 
 
 def parts() -> dict[str, dict[str, Any]]:
@@ -54,16 +79,7 @@ def parts() -> dict[str, dict[str, Any]]:
                 },
             ],
         },
-        "cosim": {
-            "cycles_per_s": 654321.0,
-            "sentences": 3,
-            "products": 96,
-            "mismatches": 0,
-            "first_sentence": [
-                {**PRODUCT, "name": "q", "cycles": 1000, "formula_cycles": 1000},
-                {**PRODUCT, "name": "scores", "cycles": 77, "formula_cycles": 77},
-            ],
-        },
+        "cosim": cosim_record(),
         "verify": {
             "n": 200,
             "engines": ENGINES,
@@ -91,7 +107,19 @@ def page(folder: Path, content: dict[str, dict[str, Any]]) -> str:
 
 def test_every_figure_is_there_with_its_source(tmp_path: Path) -> None:
     html = page(tmp_path, parts())
-    for figure in ("93.2", "92.5", "92.0", "91.9", "85.5", "81.8", "31.2", "654,321", "123,456"):
+    for figure in (
+        "93.2",
+        "92.5",
+        "92.0",
+        "91.9",
+        "85.5",
+        "81.8",
+        "31.2",
+        "654,321",
+        "123,456",
+        "34,567",
+        "1.153",
+    ):
         assert figure in html, figure
     for source in ("trained", "csim", "cosim", "estimate", "host"):
         assert f'<span class="source">{source}</span>' in html
@@ -133,7 +161,8 @@ def test_an_empty_run_still_has_a_page(tmp_path: Path) -> None:
 
 def test_text_from_artefacts_is_escaped(tmp_path: Path) -> None:
     content = parts()
-    content["cosim"]["first_sentence"][0]["name"] = "<script>alert(1)</script>"
+    content["cosim"]["first_mismatch"] = {"sentence": 0, "index": [1], "expected": 1, "given": 2}
+    content["cosim"]["first_mismatch"]["tap"] = "<script>alert(1)</script>"
     assert "<script>" not in page(tmp_path, content)
 
 
@@ -150,7 +179,13 @@ def test_a_corrupt_artefact_is_one_clear_line(tmp_path: Path, name: str, text: s
 @pytest.mark.parametrize("value", [7, "absent"])
 @pytest.mark.parametrize(
     ("name", "field"),
-    [("verify", "engines"), ("cosim", "first_sentence"), ("csim", "ranges"), ("csim", "cycles")],
+    [
+        ("verify", "engines"),
+        ("cosim", "timelines"),
+        ("cosim", "single"),
+        ("csim", "ranges"),
+        ("csim", "cycles"),
+    ],
 )
 def test_a_field_that_is_wrong_or_absent_is_refused(
     tmp_path: Path, name: str, field: str, value: object

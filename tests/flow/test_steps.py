@@ -65,11 +65,17 @@ def test_the_ladder_has_no_mismatch_and_the_control_is_located(finished: RunFold
     assert record["negative_control"]["caught"] and record["negative_control"]["located"]
 
 
-def test_cosim_equals_its_formula(finished: RunFolder) -> None:
+def test_rtl_gives_the_references_integers_and_its_own_cycles(finished: RunFolder) -> None:
     record = read_json(finished.artefact("cosim.json"))
-    assert record["products"] == 2 * record["sentences"] * len(record["first_sentence"])
-    assert record["mismatches"] == 0
-    assert all(product["cycles"] == product["formula_cycles"] for product in record["first_sentence"])
+    assert record["source"] == "cosim" and record["sentences"] == len(record["tokens"]) == 2
+    assert record["mismatches"] == 0 and record["first_mismatch"] is None
+    one, together = record["single"], record["batch"]
+    counters = one["counters"]
+    # The engines take operands in just the steps that the shapes ask for.
+    assert counters["CYCLES_MHA_QMM"] + counters["CYCLES_FFN_QMM"] == one["ideal_cycles"] < one["cycles"]
+    assert one["cycles"] < together["cycles"] < 3 * one["cycles"]
+    assert record["timelines"]["batch"]["cycles"] == together["cycles"]
+    assert len(record["timelines"]["batch"]["items"]) == 2 * 2 * finished.config.layers
 
 
 def test_csim_scores_what_deploy_mode_scores(finished: RunFolder) -> None:

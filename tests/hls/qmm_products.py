@@ -14,12 +14,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .cosim_qmm import Product, QmmEngine, WeightKind, weight_operand
-from .packing import Int64
-from .program import EncoderProgram, Layer
-from .qmm_protocol import Operand, operand
-from .reference.encoder import Reference, Taps
-from .reference.qmm import matmul
+from batflow.hls.cosim_qmm import Product, QmmEngine, WeightKind, weight_operand
+from batflow.hls.packing import Int64
+from batflow.hls.program import EncoderProgram, Layer
+from batflow.hls.qmm_protocol import Operand, operand
+from batflow.hls.reference.encoder import Reference, Taps
+from batflow.hls.reference.qmm import matmul
 
 _Scalar = TypeVar("_Scalar", np.int64, np.uint64)
 _SOURCES = {"q": "attn_in", "k": "attn_in", "v": "attn_in", "o": "ctx", "ffn1": "ffn_in", "ffn2": "ffn_mid"}

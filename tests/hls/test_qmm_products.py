@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from batflow.errors import MissingToolError
-from batflow.hls.cosim_layers import cosim_sentence
 from batflow.hls.cosim_qmm import QmmEngine
 from batflow.hls.packing import WeightKind
 
 from .programs import random_ids, random_program
+from .qmm_products import cosim_sentence
 
 
 @pytest.fixture(scope="module")
