@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Area model: LUT, FF, BRAM36, URAM and DSP of a whole config, from counts and formulas. Source: estimate.
+
+ARRAY. The structure is known to the LUT: `popcount_luts` repeats ``rtl/column_pkg.sv``; an accumulator bit is
+one LUT6 (``rtl/plane_accumulator.sv``). LANES. A straight line through the unit's open synthesis at two
+numbers of lanes (`LANE_COSTS`). MEMORIES. Geometry: a RAM36 is 72 bits by 512, and shallow ones are LUTs.
+CONTROL. What is left of the small QMM engine of ``benchmarks/qor/qmm_engine.json`` after its array,
+and the same again for the rest of the accelerator, which has no whole synthesis here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from math import gcd
+
+from .config import AcceleratorConfig
+from .vector_protocol import NormConfig
+
+SOURCE = "estimate"
+_RAM_WIDTH, _RAM_DEPTH = 72, 512
+_SHALLOW = 64
+_URAM_WIDTH, _URAM_DEPTH = 72, 4096
+_URAM_WORTH = 2048
+"""Words from which a memory is worth UltraRAM, where the part has some."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Counts of a part of the accelerator."""
+
+    lut: float = 0.0
+    ff: float = 0.0
+    bram36: float = 0.0
+    uram: float = 0.0
+    dsp: float = 0.0
+
+    def __add__(self, other: Area) -> Area:
+        return Area(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, factor: float) -> Area:
+        return Area(*(factor * value for value in astuple(self)))
+
+
+LANE_COSTS: dict[str, tuple[Area, Area]] = {
+    "qu": (Area(lut=509, ff=330), Area(lut=580, ff=580, dsp=2)),
+    "vu": (Area(lut=601, ff=430), Area(lut=600, ff=680, dsp=2)),
+    "softmax": (Area(lut=1010, ff=900), Area(lut=683, ff=550, dsp=3)),
+    "layernorm": (Area(lut=1350, ff=1500, dsp=9), Area(lut=790, ff=900, dsp=7)),
+}
+"""By unit, (what is there once, what is there once a lane)."""
+CONTROL = Area(lut=2500, ff=4000, dsp=2)
+"""Once a module: sequencer, readers, feeds, queues, walks."""
+SHELL = Area(lut=3000, ff=4500)
+"""Registers, control, streams."""
+
+
+def _layer(height: int) -> tuple[int, int, int]:
+    """(6:3 compressors, full adders, bits passed on) of a column of ``height`` bits."""
+    rest = height % 6
+    return height // 6 + (rest == 5), int(rest in (3, 4)), 0 if rest == 5 else rest % 3
+
+
+def popcount_luts(bits: int, pairs: bool) -> int:
+    """LUTs of a popcount of ``bits`` (``pairs``: of ANDs of two bits), as ``rtl/column_pkg.sv`` builds it."""
+    groups = -(-bits // 3)
+    luts, heights = (2 * groups, [groups, groups]) if pairs else (0, [bits])
+    heights += [0] * 12
+    while max(heights) > 2:
+        layers = [_layer(height) for height in heights]
+        luts += sum(2 * sixes + threes for sixes, threes, _ in layers)
+        heights = [
+            sum(layers[c]) + sum(layers[c - 1][:2] if c else ()) + (layers[c - 2][0] if c > 1 else 0)
+            for c in range(len(heights))
+        ]
+    return luts + bits.bit_length()
+
+
+def memory(width: int, depth: int, uram: bool = False) -> Area:
+    """A simple dual-port memory of ``depth`` words of ``width`` bits."""
+    if depth <= 1:
+        return Area()
+    if depth <= _SHALLOW:
+        return Area(lut=8 * -(-width // 14) * -(-depth // 32))
+    if uram and depth >= _URAM_WORTH:
+        return Area(uram=-(-width // _URAM_WIDTH) * -(-depth // _URAM_DEPTH))
+    halves = -(-width // (_RAM_WIDTH // 2)) * -(-depth // _RAM_DEPTH)
+    deep = -(-width // 9) * -(-depth // 4096)
+    return Area(bram36=min(halves / 2, deep))
+
+
+def _up(count: int, unit: int) -> int:
+    return -(-count // unit)
+
+
+def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
+    worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
+    return max(worst.bit_length() + 1, 17)
+
+
+def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
+    """Dot-product units with accumulators, row sums, result store and drain."""
+    simd, outputs = config.qmm_simd_bits, config.qmm_outputs
+    count = simd.bit_length()
+    unit = popcount_luts(simd, True) + acc
+    row = popcount_luts(simd, False) + acc
+    flip_flops = 2 * _up(simd, 3) + count + 2 * acc
+    return Area(
+        lut=tokens * outputs * unit + (tokens + outputs) * row,
+        ff=tokens * outputs * flip_flops + (tokens + outputs) * (simd // 2 + 2 * acc),
+    )
+
+
+def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
+    """Store of finished tiles, and the choice of a beat's accumulators."""
+    bits = tokens * config.qmm_outputs * acc
+    beats = max(1, tokens * config.qmm_outputs // config.vu_lanes)
+    choice = _up(beats - 1, 3) * config.vu_lanes * acc
+    return memory(bits, max(2, config.result_tiles)) + Area(
+        lut=choice + 40 * config.vu_lanes, ff=bits + 110 * config.vu_lanes
+    )
+
+
+def _operands(
+    config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
+) -> Area:
+    """Activation, weight and K/V buffers of an engine, in their slices."""
+    simd, outputs = config.qmm_simd_bits, config.qmm_outputs
+    act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
+        tokens // config.activation_tokens
+    )
+    group = min(outputs, config.weight_bus_bits // 64)
+    weights = memory(64 * group, 2 * weight_words, uram) * (outputs // group * simd // 64)
+    kv_group = min(outputs, config.vu_lanes, 8)
+    kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
+    return act + weights + (kv if kv_words else Area())
+
+
+def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, word: int, sides: int) -> Area:
+    """A buffer of activations in bit planes (``rtl/plane_buffer.sv``)."""
+    columns = 1 << (config.max_bits - 1).bit_length()
+    chunk = max(word // columns, config.vu_lanes)
+    depth = sides * _up(rows, banks) * _up(_up(row_bits, word) * word, chunk)
+    return memory(chunk, depth) * (banks * columns)
+
+
+def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
+    """VU, residual buffer, reorder, LN."""
+    words = _up(config.max_hidden, config.vu_lanes)
+    banks = NormConfig().banks
+    kept = memory(16 * config.vu_lanes, 2 * config.max_tokens * words, uram)
+    order = memory(16 * config.vu_lanes, 2 * tokens * words, uram)
+    rows = memory(16 * config.vu_lanes, banks * words)
+    return (
+        kept + order + rows + _lanes(config, "vu") + _lanes(config, "layernorm") + _tables(config, words) * 2
+    )
+
+
+def _lanes(config: AcceleratorConfig, unit: str) -> Area:
+    once, lane = LANE_COSTS[unit]
+    return once + lane * config.vu_lanes
+
+
+def _tables(config: AcceleratorConfig, words: int) -> Area:
+    """Constants M (two where WTWS is built) and C of two jobs."""
+    return memory(46 + 16 * config.weight_planes, 2 * words) * config.vu_lanes
+
+
+def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
+    """Parts of the accelerator and their counts; ``uram``: the part has UltraRAM.
+
+    A unit that exists in both modules is counted twice within its module's parts.
+    """
+    simd, lanes, bits = config.qmm_simd_bits, config.vu_lanes, config.max_bits
+    hidden, ffn, tokens = config.max_hidden, config.max_ffn, config.max_tokens
+    words, ffn_words, token_words = _up(hidden, simd), _up(ffn, simd), _up(tokens, simd)
+    planes, outputs = config.weight_planes, config.qmm_outputs
+    mha_tokens, ffn_tokens = config.qmm_tokens, config.ffn_qmm_tokens or config.qmm_tokens
+    mha_acc = _accumulator_bits(max(words, token_words) * simd, bits, bits)
+    ffn_acc = _accumulator_bits(max(words, ffn_words) * simd, bits, 1)
+    head = hidden // config.max_heads
+    kv_words = bits * max(_up(tokens, outputs) * _up(head, simd), _up(head, outputs) * token_words)
+    banks, kv_banks = config.activation_tokens, min(lanes, 8)
+    head_bits = config.max_heads * _up(head, simd) * simd
+    buffers = _planes(config, tokens, hidden, banks, simd, 2) + _planes(
+        config, tokens, hidden, banks, simd, 1
+    )
+    buffers += _planes(config, tokens, head_bits, banks, simd, 1)
+    buffers += _planes(config, tokens, tokens, banks, simd, 2)
+    buffers += _planes(config, tokens, head_bits, kv_banks, 64, 1)
+    buffers += _planes(config, hidden, tokens, kv_banks, 64, 1)
+    mid = _planes(config, tokens, hidden, banks, simd, 2) + _planes(config, tokens, ffn, banks, simd, 1)
+    weights = planes * _up(hidden, outputs) * words
+    ffn_weights = planes * max(_up(ffn, outputs) * words, _up(hidden, outputs) * ffn_words)
+    transpose = Area(lut=lanes * gcd(mha_tokens, 64) * bits / 2)
+    scores = memory(32 * lanes, 2 * mha_tokens * _up(tokens, lanes))
+    return {
+        "mha_array": _array(config, mha_tokens, mha_acc),
+        "mha_results": _results(config, mha_tokens, mha_acc),
+        "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
+        "mha_buffers": buffers + transpose,
+        "mha_qu": _lanes(config, "qu") + _tables(config, _up(hidden, lanes)),
+        "softmax": _lanes(config, "softmax") + scores,
+        "mha_tail": _tail(config, mha_tokens, uram),
+        "ffn_array": _array(config, ffn_tokens, ffn_acc),
+        "ffn_results": _results(config, ffn_tokens, ffn_acc),
+        "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
+        "ffn_buffers": mid,
+        "ffn_qu": _lanes(config, "qu") + _tables(config, _up(ffn, lanes)),
+        "ffn_tail": _tail(config, ffn_tokens, uram),
+        "entries": _lanes(config, "qu") * 2,
+        "control": CONTROL * 2 + SHELL,
+    }
+
+
+def total(parts: dict[str, Area]) -> Area:
+    """Sum of all parts."""
+    return sum(parts.values(), Area())

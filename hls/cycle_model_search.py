@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shape tool: legal configs for a board and a model, what each reaches, and what bounds it.
+
+All configs are ranked by a bound that needs no walk (`bound`); the cycle model then runs on the best.
+Figures have source estimate. Source: ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from math import ceil, gcd
+from typing import Any
+
+from .area_model import Area, area, total
+from .bat_jobs import Build, Dimensions, ffn_jobs, mha_jobs, section_commands
+from .bat_records import Job, Target, Work
+from .config import AcceleratorConfig
+from .cycle_model import ModelShape, predict
+from .cycle_model_units import STREAM_VALUES
+from .rtl_limits import rtl_faults
+
+SEQUENCES = 6
+TOKENS = (4, 8, 12, 16, 24, 32, 48, 64)
+OUTPUTS = (16, 32, 64, 128)
+SIMDS = (64, 128, 256, 512)
+LANES = (4, 8, 16, 32, 64, 128)
+RESULT_TILES = (2, 4)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a board gives: counts, clock, memory bandwidth, and the share of LUTs that may be used."""
+
+    name: str
+    lut: int
+    bram36: int
+    uram: int
+    dsp: int
+    clock_mhz: float
+    memory_gbytes_per_s: float
+    max_lut_share: float = 0.7
+
+    @property
+    def memory_bytes_per_cycle(self) -> int:
+        """Bandwidth at the clock, whole bytes."""
+        return max(1, int(self.memory_gbytes_per_s * 1000 / self.clock_mhz))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Clocks that a steady-state sequence needs at least, by cause."""
+
+    causes: dict[str, float]
+
+    @property
+    def cycles(self) -> float:
+        """The greatest."""
+        return max(self.causes.values())
+
+    @property
+    def name(self) -> str:
+        """The cause of it."""
+        return max(self.causes, key=lambda cause: self.causes[cause])
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A config with its figures. ``interval``: clocks a sequence in steady state; ``latency``: one alone."""
+
+    config: AcceleratorConfig
+    area: Area
+    bound: Bound
+    interval: float
+    latency: int
+    busy_share: float
+    sequences_per_s: float
+    tops: float
+
+    @property
+    def bounded_by(self) -> str:
+        """The greatest cause, or latency where no cause comes near the interval."""
+        return self.bound.name if self.bound.cycles > 0.75 * self.interval else "latency (fill, hand-over)"
+
+    def as_json(self, limits: Limits) -> dict[str, Any]:
+        """Everything as JSON values."""
+        shares = {
+            name: round(getattr(self.area, name) / getattr(limits, name), 4)
+            for name in ("lut", "bram36", "uram", "dsp")
+            if getattr(limits, name)
+        }
+        return {
+            "config": self.config.model_dump(),
+            "area": {name: round(value, 1) for name, value in asdict(self.area).items()},
+            "shares": shares,
+            "interval_cycles": round(self.interval),
+            "latency_cycles": self.latency,
+            "qmm_busy_share": round(self.busy_share, 4),
+            "sequences_per_s": round(self.sequences_per_s, 1),
+            "tops": round(self.tops, 3),
+            "bounded_by": self.bounded_by,
+            "least_cycles": {name: round(value) for name, value in self.bound.causes.items()},
+            "source": "estimate",
+        }
+
+
+def weight_bytes(shape: ModelShape) -> int:
+    """Bytes that a sequence reads: weights, constants and descriptors of all layers."""
+    dims, descriptor = Dimensions(shape.hidden, shape.heads, shape.ffn), shape.descriptor()
+    reads = [r for side in (True, False) for r in section_commands(dims, descriptor, side, 0)]
+    return shape.layers * (sum(read.bytes for read in reads) + 2 * 448)
+
+
+def _clocks(job: Job, build: Build, act_tokens: int) -> tuple[float, float]:
+    """(steps, result clocks) of a job; activations that load more slowly count as steps."""
+    tiles = job.token_tiles * job.output_tiles
+    steps = job.act_planes * job.weight_planes * job.k_words * tiles
+    loads = job.act_planes * job.k_words * build.tokens // act_tokens * job.token_tiles
+    beats = tiles * build.tokens * build.outputs / build.lanes
+    if job.target is Target.V:
+        beats = max(beats, job.token_tiles * job.channels * build.tokens / gcd(build.tokens, 64))
+    return max(steps, loads), beats
+
+
+def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits) -> Bound:
+    """The least clocks a sequence in steady state by each cause alone."""
+    dims, descriptor = Dimensions(shape.hidden, shape.heads, shape.ffn), shape.descriptor()
+    lanes, causes = config.vu_lanes, dict[str, float]()
+    for name, make in (("MHA", mha_jobs), ("FFN", ffn_jobs)):
+        tokens = config.qmm_tokens if name == "MHA" else config.ffn_qmm_tokens or config.qmm_tokens
+        build = Build(tokens, config.qmm_outputs, config.qmm_simd_bits, lanes)
+        jobs = make(build, dims, descriptor, Work(False, False, 0, 0, length), 0)
+        clocks = [_clocks(job, build, config.activation_tokens) for job in jobs]
+        causes[f"{name} array"] = shape.layers * sum(max(steps, 0) for steps, _ in clocks)
+        causes[f"{name} results"] = shape.layers * sum(max(pair) for pair in clocks)
+        causes[f"{name} memory port"] = (
+            shape.layers
+            * sum(r.bytes for r in section_commands(dims, descriptor, name == "MHA", 0))
+            / (config.weight_bus_bits / 8)
+        )
+    words = ceil(length / lanes)
+    causes["softmax lanes"] = shape.layers * shape.heads * length * words
+    causes["LN lanes"] = shape.layers * length * ceil(shape.hidden / lanes)
+    causes["memory"] = weight_bytes(shape) / limits.memory_bytes_per_cycle
+    causes["streams"] = length * shape.hidden / STREAM_VALUES
+    if causes["MHA results"] <= 1.02 * causes["MHA array"]:
+        del causes["MHA results"]
+    if causes["FFN results"] <= 1.02 * causes["FFN array"]:
+        del causes["FFN results"]
+    return Bound(causes)
+
+
+def tops(shape: ModelShape, length: int, sequences_per_s: float) -> float:
+    """Tera-operations a second: two a multiply-accumulate of the model, planes not counted."""
+    return 2 * shape.macs(length) * sequences_per_s / 1e12
+
+
+def evaluate(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits) -> Candidate:
+    """Run the cycle model: one sequence alone, and the interval of many with two in flight."""
+    alone = predict(config, shape, [length])
+    many = predict(config, shape, [length] * SEQUENCES)
+    # Whole pairs: two sequences in flight end close to each other.
+    interval = (many.ends[-1] - many.ends[1]) / (SEQUENCES - 2)
+    rate = limits.clock_mhz * 1e6 / interval
+    share = (many.mha_taking + many.ffn_taking) / SEQUENCES / interval / 2
+    return Candidate(
+        config, total(area(config, limits.uram > 0)), bound(config, shape, length, limits), interval,
+        alone.cycles, share, rate, tops(shape, length, rate),
+    )  # fmt: skip
+
+
+def fits(used: Area, limits: Limits) -> bool:
+    """Whether counts stay within a board's limits."""
+    return (
+        used.lut <= limits.max_lut_share * limits.lut
+        and used.bram36 <= limits.bram36
+        and used.uram <= limits.uram
+        and used.dsp <= limits.dsp
+    )
+
+
+def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[AcceleratorConfig]:
+    """Every combination of the sizes, legal or not."""
+    planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
+    sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
+    for (mha, ffn), outputs, simd, lanes in itertools.product(sides, OUTPUTS, SIMDS, LANES):
+        for act, tiles in itertools.product((1, 4, 8), RESULT_TILES):
+            yield AcceleratorConfig(
+                max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads, max_ffn=shape.ffn,
+                max_tokens=length, max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
+                ffn_qmm_tokens=ffn, qmm_outputs=outputs, qmm_simd_bits=simd, vu_lanes=lanes, ln_lanes=lanes,
+                softmax_lanes=lanes, weight_bus_bits=bus, activation_tokens=act, result_tiles=tiles,
+                memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
+                memory_latency_cycles=64, sequences_in_flight=2,
+            )  # fmt: skip
+
+
+def shape_faults(config: AcceleratorConfig, shape: ModelShape) -> list[str]:
+    """Why a model of ``shape`` cannot run on the RTL of ``config``."""
+    lanes, head = config.vu_lanes, shape.hidden // shape.heads
+    if shape.hidden % lanes or head % lanes:
+        return [f"lanes {lanes} do not divide hidden size {shape.hidden} and head size {head}"]
+    return []
+
+
+@dataclass(frozen=True)
+class Found:
+    """Result of a search: the best, how many were legal, and how many each reason excluded."""
+
+    best: list[Candidate]
+    legal: int
+    excluded: dict[str, int]
+
+
+def _reason(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> str | None:
+    faults = shape_faults(config, shape) or rtl_faults(config)
+    if faults:
+        return faults[0].split(":")[0]
+    if config.qmm_tokens * config.qmm_outputs * config.qmm_simd_bits > limits.lut:
+        return f"MHA's array alone exceeds {limits.name}"
+    used = total(area(config, limits.uram > 0))
+    if fits(used, limits):
+        return None
+    worst = {name: getattr(used, name) - getattr(limits, name) for name in ("bram36", "uram", "dsp")}
+    short = [name for name, excess in worst.items() if excess > 0]
+    return f"exceeds {limits.name} in {short[0] if short else 'lut share'}"
+
+
+def search(
+    shape: ModelShape,
+    length: int,
+    limits: Limits,
+    *,
+    top: int = 8,
+    bus: int = 512,
+    progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """The ``top`` configs by sequences a second; 3 * top go through the cycle model."""
+    excluded: dict[str, int] = {}
+    ranked: list[tuple[float, float, AcceleratorConfig]] = []
+    for config in _grid(shape, length, limits, min(bus, 512)):
+        reason = _reason(config, shape, limits)
+        if reason:
+            excluded[reason] = excluded.get(reason, 0) + 1
+            continue
+        ranked.append(
+            (bound(config, shape, length, limits).cycles, total(area(config, limits.uram > 0)).lut, config)
+        )
+    ranked.sort(key=lambda item: item[:2])
+    best = []
+    chosen = ranked[: 3 * top]
+    for number, (_, _, config) in enumerate(chosen):
+        best.append(evaluate(config, shape, length, limits))
+        if progress:
+            progress(number + 1, len(chosen))
+    best.sort(key=lambda found: (-found.sequences_per_s, found.area.lut))
+    return Found(best[:top], len(ranked), excluded)
