@@ -20,7 +20,7 @@ from batflow.quant.config import BITS_PER_WEIGHT
 CELL = re.compile(r"(?P<method>.+)-a(?P<bits>\d+)-s(?P<seed>\d+)")
 APART = {
     *("seed", "bits", "weight", "threads", "glue_dir", "tsv", "keep_stages"),
-    *("verify_sentences", "csim_sentences", "cosim_sentences"),
+    *("verify_sentences", "verify_cosim_sentences", "csim_sentences", "cosim_sentences"),
 }
 """Settings in which two points of one key may differ."""
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from batflow.errors import InputError, MismatchError
+from batflow.errors import InputError, MismatchError, MissingToolError
 from batflow.files import write_json
 from batflow.hls.program import SITES, EncoderProgram
 
-from .engines import CsimRung, DeployRung, OverlayRung, QonnxRung, ReferenceRung
+from .engines import CosimRung, CsimRung, DeployRung, OverlayRung, QonnxRung, ReferenceRung
+from .hardware_steps import accelerator_config
 from .mutation import negative_control
 from .progress import Advance
 from .run_folder import RunFolder
@@ -95,7 +96,7 @@ def tap_ranges(program: EncoderProgram, sentences: Sequence[Sentence]) -> list[d
 
 
 def ladder(run: RunFolder, program: EncoderProgram) -> list[Engine]:
-    """Return the five rungs, deploy mode first."""
+    """Return the five rungs that answer every sentence, deploy mode first."""
     bundle = run.need("bundle", "build")
     return [
         DeployRung(run.need("student.npz", "train")),
@@ -104,6 +105,18 @@ def ladder(run: RunFolder, program: EncoderProgram) -> list[Engine]:
         CsimRung(program, bundle / "batflow.bit"),
         OverlayRung(bundle, program),
     ]
+
+
+def rtl_rung(program: EncoderProgram, count: int) -> tuple[list[Engine], dict[str, str]]:
+    """Return the rung of the RTL, and by name why it is left out: no tool for it, or ``count`` 0."""
+    from batflow.hls.cosim_build import build_cosim
+
+    if count == 0:
+        return [], {"cosim": "verify_cosim_sentences is 0"}
+    try:
+        return [CosimRung(program, build_cosim(accelerator_config(program)))], {}
+    except MissingToolError as exc:
+        return [], {"cosim": str(exc)}
 
 
 def tokenizer_mismatches(program: EncoderProgram, held: HeldOut) -> int:
@@ -129,8 +142,11 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
     """
     program = _program(run)
     held = held_out(run, program, run.config.verify_sentences)
-    engines = ladder(run, program)
-    result = climb(engines, held.sentences, program.shape.layers, advance)
+    count = run.config.verify_cosim_sentences
+    rtl, skipped = rtl_rung(program, count)
+    engines = [*ladder(run, program), *rtl]
+    samples = {"cosim": count}
+    result = climb(engines, held.sentences, program.shape.layers, advance, samples)
     library = run.artefact("bundle") / "batflow.bit"
     control = negative_control(
         engines[0],
@@ -139,6 +155,7 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
         held.sentences[:CONTROL_SENTENCES],
     )
     result.extra = {
+        "skipped": skipped,
         "negative_control": control,
         "tokenizer_mismatches": tokenizer_mismatches(program, held),
     }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from batflow.hls.cosim import CosimEngine
 from batflow.hls.csim import CsimEngine
 from batflow.hls.packing import Int64
 from batflow.hls.program import EncoderProgram
@@ -98,10 +99,11 @@ class CsimRung:
     """
 
     name, source = "csim", "csim"
+    _open: type[CsimEngine] = CsimEngine
 
     def __init__(self, program: EncoderProgram, library: Path) -> None:
         self._program = program
-        self._engine = CsimEngine(program, library)
+        self._engine = self._open(program, library)
         self.counters: dict[str, int] = {}
 
     def _embedded(self, sentences: Sequence[Sentence]) -> list[npt.NDArray[np.int16]]:
@@ -126,6 +128,13 @@ class CsimRung:
         result = self._engine.run(rows, trace=True)
         pooled, logits = self._finish(result.outputs[0])
         return {"embed": rows[0], **result.traces[0], "pooled": pooled, "logits": logits}
+
+
+class CosimRung(CsimRung):
+    """The RTL under Verilator; of the layers it shows the taps attn_out and ffn_out."""
+
+    name, source = "cosim", "cosim"
+    _open = CosimEngine
 
 
 class OverlayRung:

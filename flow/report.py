@@ -103,6 +103,7 @@ def rung_rows(verify: Json | None) -> list[Json]:
             "engine": engine,
             "source": verify.get("sources", {}).get(engine, "host"),
             "origin": engine == first,
+            "sentences": verify.get("samples", {}).get(engine, verify["n"]),
             "mismatches": verify["per_engine"].get(engine, 0),
         }
         for engine in verify["engines"]

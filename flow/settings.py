@@ -28,6 +28,7 @@ LATER = (
     "keep_stages",
     "embedding",
     "activation",
+    "verify_cosim_sentences",
 )
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
@@ -68,6 +69,7 @@ class RunConfig(BaseModel):
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, le=256)
     verify_sentences: int = Field(default=200, ge=1)
+    verify_cosim_sentences: int = Field(default=3, ge=0)
     csim_sentences: int = Field(default=500, ge=1)
     cosim_sentences: int = Field(default=4, ge=1)
 

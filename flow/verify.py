@@ -85,12 +85,16 @@ class Mismatch:
 
 @dataclass
 class Result:
-    """Outcome of a climb: what verify.json holds."""
+    """Outcome of a climb: what verify.json holds.
+
+    ``samples``: engines that answered the first few of the ``n`` sentences alone, and how many.
+    """
 
     n: int
     engines: list[str]
     sources: dict[str, str]
     per_engine: dict[str, int]
+    samples: dict[str, int] = field(default_factory=dict)
     first_mismatch: Mismatch | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -104,6 +108,7 @@ class Result:
         first = asdict(self.first_mismatch) if self.first_mismatch else None
         return {
             "n": self.n,
+            "samples": self.samples,
             "engines": self.engines,
             "sources": self.sources,
             "mismatches": self.mismatches,
@@ -152,8 +157,11 @@ def climb(
     sentences: Sequence[Sentence],
     layers: int,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    samples: Mapping[str, int] | None = None,
 ) -> Result:
     """Compare every engine's logits with the first one's over ``sentences``.
+
+    ``samples``: for slow engines by name, how many sentences from the first they answer.
 
     Raises:
         InputError: fewer than two engines, two of one name, or no sentence.
@@ -164,20 +172,27 @@ def climb(
         raise InputError("verify needs at least two engines and one sentence")
     if len(parts) < len(engines):
         raise InputError(f"verify needs engines of different names, not {', '.join(e.name for e in engines)}")
+    asked = {name: min(count, len(sentences)) for name, count in (samples or {}).items()}
     total = len(sentences) * len(engines)
     for at, engine in enumerate(engines):
-        for start in range(0, len(sentences), CHUNK):
-            parts[engine.name].append(engine.logits(sentences[start : start + CHUNK]))
-            advance(at * len(sentences) + min(start + CHUNK, len(sentences)), total)
+        own = sentences[: asked.get(engine.name, len(sentences))]
+        for start in range(0, len(own), CHUNK):
+            parts[engine.name].append(engine.logits(own[start : start + CHUNK]))
+            advance(at * len(sentences) + min(start + CHUNK, len(own)), total)
     logits = {name: np.concatenate(rows) for name, rows in parts.items()}
-    return _compare(engines, sentences, layers, logits)
+    result = _compare(engines, sentences, layers, logits, asked)
+    result.samples = {name: count for name, count in asked.items() if name in parts}
+    return result
 
 
 def _compare(
-    engines: Sequence[Engine], sentences: Sequence[Sentence], layers: int, logits: dict[str, Int64]
+    engines: Sequence[Engine],
+    sentences: Sequence[Sentence],
+    layers: int,
+    logits: dict[str, Int64],
+    asked: Mapping[str, int],
 ) -> Result:
     origin, *others = engines
-    want = logits[origin.name]
     result = Result(
         n=len(sentences),
         engines=[engine.name for engine in engines],
@@ -186,6 +201,7 @@ def _compare(
     )
     for engine in others:
         have = logits[engine.name]
+        want = logits[origin.name][: asked.get(engine.name, len(sentences))]
         if have.shape != want.shape:
             raise EngineError(f"{engine.name} gave logits {have.shape}, {origin.name} {want.shape}")
         wrong = np.flatnonzero((have != want).any(axis=1))

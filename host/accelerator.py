@@ -34,6 +34,8 @@ COUNTERS = (
     "STALL_SOFTMAX",
     "STALL_LN",
     "SATURATIONS",
+    "CYCLES_MHA_QMM",
+    "CYCLES_FFN_QMM",
 )
 
 

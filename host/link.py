@@ -118,8 +118,9 @@ class Link:
         self.run = Run(expected, source, sink, time.perf_counter())
         try:
             self.dma.recvchannel.transfer(sink)
-            self.registers.write("CTRL", AP_START)
+            # The input waits at the engine, so that its cycles hold none of the processor's.
             self.dma.sendchannel.transfer(source)
+            self.registers.write("CTRL", AP_START)
         except RuntimeError as exc:
             raise self._fault(f"the DMA refused: {exc}") from exc
         return self.run

@@ -47,6 +47,21 @@ def test_only_the_wrong_sentences_count() -> None:
     assert result.first_mismatch is not None and result.first_mismatch.sentence == 7
 
 
+def test_a_slow_engine_answers_the_first_sentences_alone() -> None:
+    asked: list[int] = []
+
+    class Slow(FakeEngine):
+        def logits(self, sentences: Sequence[Sentence]) -> Int64:
+            asked.append(len(sentences))
+            return super().logits(sentences)
+
+    engines = [FakeEngine("deploy"), Slow("rtl", bump("L0.attn_out")), FakeEngine("csim")]
+    result = climb(engines, sentences(60), LAYERS, samples={"rtl": 3, "absent": 2})
+    assert asked == [3] and result.per_engine == {"rtl": 3, "csim": 0} and result.samples == {"rtl": 3}
+    assert result.first_mismatch is not None and result.first_mismatch.tap == "L0.attn_out"
+    assert climb(engines, sentences(2), LAYERS, samples={"rtl": 3}).samples == {"rtl": 2}
+
+
 def test_an_engine_without_taps_is_still_caught() -> None:
     class Silent(FakeEngine):
         def taps(self, sentence: Sentence) -> dict[str, Int64]:
