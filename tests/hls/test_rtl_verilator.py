@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.hls import verilator
+from batflow.hls.cosim_build import TOP, rtl_sources
 from batflow.hls.cosim_qmm import engine_module, pair_module
 from batflow.hls.cosim_softmax import SoftmaxConfig, softmax_module
 from batflow.hls.cosim_vector import norm_module, qu_module, vu_module
@@ -36,14 +38,16 @@ def test_lint_is_clean(name: str, synthesis: bool) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_every_rtl_file_is_part_of_a_unit_and_has_no_lint_exception() -> None:
+def test_every_rtl_file_is_used_and_excepts_no_more_than_unused_fields() -> None:
     files = sorted(RTL_FOLDER.glob("*.sv"))
     scalers = (qu_module(VectorConfig()), vu_module(VectorConfig()), norm_module(NormConfig()))
     units = (engine_module(QmmConfig()), pair_module(4, 4), softmax_module(SoftmaxConfig()), *scalers)
-    assert sorted({source for unit in units for source in unit.sources}) == files
+    used = {source for unit in units for source in unit.sources} | set(rtl_sources(TOP, (RTL_FOLDER,)))
+    assert sorted(used) == files
     for file in files:
         text = file.read_text()
-        assert "lint_off" not in text, file.name
+        # Records and packages that several units share; a unit reads the part that is its own.
+        assert set(re.findall(r"lint_off (\w+)", text)) <= {"UNUSEDSIGNAL", "UNUSEDPARAM"}, file.name
         assert f"module {file.stem}" in text or f"package {file.stem}" in text, file.name
 
 
