@@ -26,6 +26,7 @@ from batflow.flow.steps import STEPS
 from batflow.flow.verify import Sentence, climb
 from batflow.hls.program_io import load_program
 from batflow.quant.training import Trainer
+from tests.hls.rtl_engines import require_verilator
 
 from .tiny_run import tiny_config
 
@@ -37,6 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run with every step done."""
     if shutil.which("g++") is None:
         pytest.skip("no g++: csim cannot be compiled")
+    require_verilator()
     folder = tmp_path_factory.mktemp("tiny")
     run = start_run(folder / "runs", "tiny", tiny_config(folder))
     run_steps(STEPS, run, CONSOLE)

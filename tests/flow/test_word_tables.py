@@ -116,7 +116,7 @@ def test_a_run_climbs_the_whole_ladder(tmp_path: Path, kind: str) -> None:
     run_steps(STEPS, run, console, last="build")
     run_steps(STEPS, run, console, first="verify", last="verify")
     record = read_json(run.artefact("verify.json"))
-    assert record["engines"] == ["deploy", "qonnx", "reference", "csim", "overlay"]
+    assert record["engines"][:5] == ["deploy", "qonnx", "reference", "csim", "overlay"]
     assert record["mismatches"] == 0 and record["n"] > 5
     assert record["negative_control"]["caught"] and record["negative_control"]["located"]
     assert read_json(run.artefact("program") / "program.json")["embed_word"]["kind"] == kind
