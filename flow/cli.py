@@ -268,6 +268,30 @@ def synth(
 
 
 @app.command()
+def configs(
+    board: Annotated[str, typer.Option(help="Board to fit into, or a .yaml file.")],
+    model: Annotated[str, typer.Option(help="bert-base, demo, LxDxHxF, or a lowered run's folder.")],
+    bits: Annotated[int, typer.Option(min=1, max=8, help="Activation bits.")] = 1,
+    length: Annotated[int, typer.Option(min=1, max=1024, help="Tokens of a sequence.")] = 128,
+    top: Annotated[int, typer.Option(min=1, max=50, help="How many to print.")] = 8,
+    max_lut_share: Annotated[float, typer.Option(min=0.05, max=1.0, help="Share of LUTs to use.")] = 0.7,
+    clock_mhz: Annotated[float, typer.Option(min=1, max=1000, help="Assumed clock.")] = 200.0,
+    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    roofline: Annotated[Path | None, typer.Option(help="SVG file to write.")] = None,
+) -> None:
+    """List the best configs for a board and a model: cycles, TOPS, resources, what bounds each."""
+    from .configs import find_configs
+
+    with resumable("batflow configs ..."):
+        console.print(
+            find_configs(
+                board, model, bits, length, errors, top=top, max_lut_share=max_lut_share,
+                clock_mhz=clock_mhz, output=output, roofline=roofline,
+            )
+        )  # fmt: skip
+
+
+@app.command()
 def vivado(
     config: Annotated[Path, typer.Argument(help="YAML file with an accelerator config.")],
     board: Annotated[str, typer.Option(help="Board to build for, or a .yaml file.")],

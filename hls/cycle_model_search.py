@@ -185,7 +185,7 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
     planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
     for (mha, ffn), outputs, simd, lanes in itertools.product(sides, OUTPUTS, SIMDS, LANES):
-        for act, tiles in itertools.product((1, 4, 8), RESULT_TILES):
+        for act, tiles in itertools.product((1, 4), RESULT_TILES):
             yield AcceleratorConfig(
                 max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads, max_ffn=shape.ffn,
                 max_tokens=length, max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
@@ -213,15 +213,17 @@ class Found:
     excluded: dict[str, int]
 
 
-def _reason(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> str | None:
+def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area | str:
+    """The config's area, or why it is excluded."""
     faults = shape_faults(config, shape) or rtl_faults(config)
     if faults:
         return faults[0].split(":")[0]
-    if config.qmm_tokens * config.qmm_outputs * config.qmm_simd_bits > limits.lut:
-        return f"MHA's array alone exceeds {limits.name}"
+    tokens = config.qmm_tokens + (config.ffn_qmm_tokens or config.qmm_tokens)
+    if tokens * config.qmm_outputs * config.qmm_simd_bits > limits.max_lut_share * limits.lut:
+        return f"exceeds {limits.name} in lut share with its arrays alone"
     used = total(area(config, limits.uram > 0))
     if fits(used, limits):
-        return None
+        return used
     worst = {name: getattr(used, name) - getattr(limits, name) for name in ("bram36", "uram", "dsp")}
     short = [name for name, excess in worst.items() if excess > 0]
     return f"exceeds {limits.name} in {short[0] if short else 'lut share'}"
@@ -240,13 +242,11 @@ def search(
     excluded: dict[str, int] = {}
     ranked: list[tuple[float, float, AcceleratorConfig]] = []
     for config in _grid(shape, length, limits, min(bus, 512)):
-        reason = _reason(config, shape, limits)
-        if reason:
-            excluded[reason] = excluded.get(reason, 0) + 1
+        verdict = _judge(config, shape, limits)
+        if isinstance(verdict, str):
+            excluded[verdict] = excluded.get(verdict, 0) + 1
             continue
-        ranked.append(
-            (bound(config, shape, length, limits).cycles, total(area(config, limits.uram > 0)).lut, config)
-        )
+        ranked.append((bound(config, shape, length, limits).cycles, verdict.lut, config))
     ranked.sort(key=lambda item: item[:2])
     best = []
     chosen = ranked[: 3 * top]

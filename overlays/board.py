@@ -36,6 +36,7 @@ class Board(BaseModel):
     memory_bytes: int = Field(gt=0, description="DDR that buffers come from")
     memory_base: int = Field(0, ge=0)
     memory_bus_bits: int = Field(128, ge=32, le=128, description="width of the HP port")
+    memory_gbytes_per_s: float = Field(19.2, gt=0, description="peak bandwidth of the memory, 1e9 bytes")
     dma_address: Window = 0xA000_0000
     accelerator_address: Window = 0xA001_0000
 
