@@ -102,7 +102,8 @@ module stream_in
 
   lane_gearbox #(.IN_LANES(4), .OUT_LANES(LANES)) u_gearbox (
       .clk, .rst_n,
-      .in_valid(take && state == ROWS), .in_ready(gear_ready), .in_data(beat_data),
+      // Not `take`: the receiver may wait for valid before it gives ready.
+      .in_valid(beat_valid && state == ROWS && error == ERR_NONE), .in_ready(gear_ready), .in_data(beat_data),
       .out_valid(rows_valid), .out_ready(rows_ready), .out_data(rows_data)
   );
 endmodule
