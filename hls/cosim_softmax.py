@@ -24,7 +24,8 @@ QUOTIENT_BITS = 24
 _MAX_ROWS = 65535
 # The package first; the order of the modules is free.
 _SOURCES = (
-    *("softmax_pkg", "axis_skid", "sdp_ram", "row_counter", "max_tree", "exp2_table", "divider"),
+    *("softmax_pkg", "axis_skid", "axis_register", "sdp_ram", "row_counter", "max_tree"),
+    *("shift_window", "exp2_table", "divider"),
     *("exponent_lane", "softmax_loader", "softmax_exponents", "softmax_reciprocal", "softmax_levels"),
     "softmax",
 )

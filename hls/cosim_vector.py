@@ -37,9 +37,11 @@ from .verilator import RTL_FOLDER, AxisPort, Module
 _COMMON = (
     "vector_pkg",
     "axis_skid",
+    "axis_register",
     "sdp_ram",
     "delay",
     "multiply",
+    "shift_window",
     "dyadic",
     "constant_loader",
     "constant_table",
@@ -66,7 +68,9 @@ def _module(top: str, parts: Sequence[str], parameters: dict[str, int], ports: S
 def qu_module(config: VectorConfig) -> Module:
     """Describe QU to `verilator.build`."""
     values = AxisPort("s_axis_a", 32 * config.parts * config.lanes)
-    return _module("qu", _SCALE, config.parameters(), (values, AxisPort("m_axis", 8 * config.lanes)))
+    return _module(
+        "qu", _SCALE, config.parameters() | {"COMMON": 0}, (values, AxisPort("m_axis", 8 * config.lanes))
+    )
 
 
 def vu_module(config: VectorConfig) -> Module:

@@ -32,7 +32,7 @@ ENGINE = QmmConfig(
     w_words=16, kv_words=8, bus_bits=128, kv_bits=128, a_tokens=1, out_lanes=8, result_tiles=2, jobs=2,
     structural=1,
 )  # fmt: skip
-_VECTOR = VectorConfig(lanes=2, parts=1, max_channels=64)
+_VECTOR = VectorConfig(lanes=2, parts=1, max_channels=64, acc_bits=24)
 
 
 def qor_jobs() -> dict[str, UnitJob]:
@@ -42,7 +42,7 @@ def qor_jobs() -> dict[str, UnitJob]:
         array_job(ENGINE),
         scale_job("qu", _VECTOR),
         scale_job("vu", _VECTOR),
-        softmax_job(SoftmaxConfig(lanes=2, max_keys=32)),
+        softmax_job(SoftmaxConfig(lanes=2, max_keys=32, score_bits=25)),
         norm_job(NormConfig(lanes=2, max_hidden=64)),
     ]
     return {job.unit: job for job in jobs}

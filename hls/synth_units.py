@@ -112,7 +112,18 @@ def norm_job(config: NormConfig) -> UnitJob:
 
 
 def _vector(config: AcceleratorConfig) -> VectorConfig:
-    return VectorConfig(lanes=config.vu_lanes, max_channels=max(config.max_hidden, config.max_ffn))
+    return VectorConfig(
+        lanes=config.vu_lanes,
+        max_channels=max(config.max_hidden, config.max_ffn),
+        acc_bits=qmm_config(config).acc_bits,
+    )
+
+
+def _softmax(config: AcceleratorConfig) -> SoftmaxConfig:
+    """Softmax of scores as wide as a head of the whole hidden size gives them (``bat_mha.sv``)."""
+    largest = config.max_hidden * 2 ** (2 * config.max_bits - 2)
+    bits = largest.bit_length() + 1
+    return SoftmaxConfig(lanes=config.softmax_lanes, max_keys=config.max_tokens, score_bits=bits)
 
 
 UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
@@ -120,7 +131,7 @@ UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
     "qmm_array": lambda c: array_job(qmm_config(c)),
     "qu": lambda c: scale_job("qu", _vector(c)),
     "vu": lambda c: scale_job("vu", _vector(c)),
-    "softmax": lambda c: softmax_job(SoftmaxConfig(lanes=c.softmax_lanes, max_keys=c.max_tokens)),
+    "softmax": lambda c: softmax_job(_softmax(c)),
     "layernorm": lambda c: norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)),
 }
 """The units by name. A further one is one line here."""

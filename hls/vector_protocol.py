@@ -23,7 +23,6 @@ QU_STAGES = 7
 VU_STAGES = 8
 NORM_STAGES = 16
 _INT16 = (-(1 << 15), (1 << 15) - 1)
-_INT32 = (-(1 << 31), (1 << 31) - 1)
 _WIDE = (1 - (1 << 45), (1 << 45) - 1)  # C of docs/numerics.md, B of LN
 _MOST_ROWS = 65535
 _BEFORE_ROOT = 22  # clocks from a row's last word to its root, the adder trees not counted
@@ -36,13 +35,15 @@ class VectorConfig:
     lanes: int = 8
     parts: int = 1
     max_channels: int = 1536
+    acc_bits: int = 32
 
     def __post_init__(self) -> None:
-        _positive(lanes=self.lanes, parts=self.parts, max_channels=self.max_channels)
+        _positive(lanes=self.lanes, parts=self.parts, max_channels=self.max_channels, acc_bits=self.acc_bits)
 
     def parameters(self) -> dict[str, int]:
         """Parameters of the SystemVerilog module."""
-        return {"LANES": self.lanes, "PARTS": self.parts, "MAX_CHANNELS": self.max_channels}
+        sizes = {"LANES": self.lanes, "PARTS": self.parts, "MAX_CHANNELS": self.max_channels}
+        return sizes | {"ACC_BITS": self.acc_bits}
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def check_scale(config: VectorConfig, job: ScaleJob) -> None:
     Raises:
         InputError: what is wrong, and what is allowed.
     """
-    _check_range("accumulators", job.accs, _INT32)
+    most = 1 << config.acc_bits - 1
+    _check_range("accumulators", job.accs, (-most, most - 1))
     if job.accs.ndim != 3 or len(job.accs) != config.parts:
         raise InputError(f"accumulators {job.accs.shape} must be [{config.parts}, rows, channels]")
     parts, rows, channels = job.accs.shape

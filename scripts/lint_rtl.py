@@ -46,7 +46,8 @@ def main() -> int:
     used: set[str] = set()
     engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
     engines.append(pair_module(lanes=4, jobs=4))
-    scalers = [make(VectorConfig(parts=parts)) for make in (qu_module, vu_module) for parts in (1, 2)]
+    vectors = [VectorConfig(parts=parts, acc_bits=bits) for parts in (1, 2) for bits in (24, 32)]
+    scalers = [make(config) for make in (qu_module, vu_module) for config in vectors]
     fifos = [
         Module(
             "sync_fifo",

@@ -55,7 +55,7 @@ module fv_qu
       zero: 2'd0, is_signed: is_signed, common: 1'b1
   };
   assign constant = '{m2: '0, m1: 32'(m), c: 64'(c)};
-  qu #(.LANES(1), .PARTS(1), .MAX_CHANNELS(2)) dut (
+  qu #(.LANES(1), .PARTS(1), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(2), .COMMON(1'b0)) dut (
       .clk, .rst_n(past), .s_axis_c_tvalid(past && c_sent < 2'd2), .s_axis_c_tready(c_ready),
       .s_axis_c_tdata(c_sent == '0 ? {32'd0, job} : constant), .s_axis_c_tlast(c_sent == 2'd1),
       .s_axis_a_tvalid(past && !a_sent), .s_axis_a_tready(a_ready), .s_axis_a_tdata(32'(a)),

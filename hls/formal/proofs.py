@@ -9,8 +9,8 @@ from .runner import Mutation, Proof
 
 _ORDER = "handshake stable, no loss, overflow, underflow or reordering, ready after reset"
 _QU_MODULES = (
-    *("vector_pkg", "axis_skid", "sdp_ram", "delay", "multiply", "dyadic", "constant_loader"),
-    *("constant_table", "tile_walk", "scale_unit", "qu"),
+    *("vector_pkg", "axis_skid", "axis_register", "sdp_ram", "delay", "multiply", "shift_window", "dyadic"),
+    *("constant_loader", "constant_table", "tile_walk", "scale_unit", "qu"),
 )
 _WIDTHS: Mapping[str, int] = {"BIAS_BITS": 8, "SHIFTS": 4, "FORMAT_BITS": 4}
 
@@ -27,6 +27,22 @@ SKID = Proof(
         Mutation("ready although full", "axis_skid.sv", "live && !spare_valid;", "live;"),
         Mutation("beat not held", "axis_skid.sv", "if (advance) out_data", "if (in_valid) out_data"),
         Mutation("ready in reset", "axis_skid.sv", "live <= rst_n;", "live <= 1'b1;"),
+    ),
+)
+
+REGISTER = Proof(
+    "axis_register",
+    _ORDER,
+    "fv_axis_register",
+    ("axis_register", "stream_order"),
+    {},
+    depth=12,
+    induction=1,
+    cover=10,
+    mutations=(
+        Mutation("ready although full", "axis_register.sv", "(!out_valid || out_ready);", "1'b1;"),
+        Mutation("beat not held", "axis_register.sv", "if (in_ready) out_data", "if (in_valid) out_data"),
+        Mutation("ready in reset", "axis_register.sv", "live <= rst_n;", "live <= 1'b1;"),
     ),
 )
 
@@ -164,10 +180,10 @@ QU = (
             Mutation(
                 "clips one too low",
                 "qu.sv",
-                "(9'sd1 <<< (ahead_bits - 4'd1)) - 9'sd1",
-                "(9'sd1 <<< (ahead_bits - 4'd1)) - 9'sd2",
+                "8'h01 : ~ahead_beyond;",
+                "8'h01 : ~ahead_beyond - 8'd1;",
             ),
-            Mutation("sign of zero", "qu.sv", "value[LEVEL_BITS-1] ?", "value <= 0 ?"),
+            Mutation("sign of zero", "qu.sv", "always_over   <= ahead_bipolar;", "always_over   <= 1'b0;"),
         ),
     ),
 )
@@ -217,4 +233,4 @@ WIDER = (
     ),
 )
 
-PROOFS = (SKID, *FIFOS, *BANKS, *AXI, *QU)
+PROOFS = (SKID, REGISTER, *FIFOS, *BANKS, *AXI, *QU)

@@ -4,7 +4,7 @@
 //   stability  an offered beat stays, unchanged, until it is taken (AXI4-Stream)
 //   bounds     never more than CAPACITY beats inside (overflow), never a beat out of none (underflow)
 //   no loss    with a beat inside it offers one
-//   no stall   with room for a beat it takes one
+//   no stall   with room for a beat it takes one; with CAPACITY 1 also while its beat leaves
 //   order      one beat, chosen freely by `mark`, comes out when all before it have, unchanged
 // `held`, `tracked`, `ahead` and `payload` are ghosts for the invariants of the wrappers.
 module stream_order #(
@@ -63,7 +63,7 @@ module stream_order #(
       if (was_offered) assert (out_valid && out_data == was_data);
       assert (held <= BITS'(CAPACITY));
       assert (out_valid == (held != '0));
-      if (running) assert (in_ready == (held != BITS'(CAPACITY)));
+      if (running) assert (in_ready == (held != BITS'(CAPACITY) || (CAPACITY == 1 && pop)));
       if (tracked && out_valid && ahead == '0) assert (out_data == payload);
     end
     cover (past && held == BITS'(CAPACITY) && tracked && ahead == BITS'(CAPACITY - 1));

@@ -81,6 +81,7 @@ module bat_ffn
   localparam int unsigned HIDDEN_WORDS = up(MAX_HIDDEN, SIMD);
   localparam int unsigned FFN_WORDS = up(MAX_FFN, SIMD);
   localparam int unsigned K_WORDS = larger(HIDDEN_WORDS, FFN_WORDS);
+  localparam int unsigned ACC_BITS = acc_bits(K_WORDS * SIMD, MAX_BITS, 1);
   localparam int unsigned CHUNK = chunk_bits(SIMD, MAX_BITS, LANES);
   localparam int unsigned ROWS = up(MAX_TOKENS, TOKENS) * TOKENS;
   localparam int unsigned W_WORDS = PARTS * larger(up(MAX_FFN, OUTPUTS) * HIDDEN_WORDS,
@@ -253,7 +254,7 @@ module bat_ffn
   );
   qmm_engine #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .A_BITS(MAX_BITS), .W_BITS(1),
-      .ACC_BITS(acc_bits(K_WORDS * SIMD, MAX_BITS, 1)), .K_WORDS(K_WORDS), .KV_K_WORDS(1),
+      .ACC_BITS(ACC_BITS), .K_WORDS(K_WORDS), .KV_K_WORDS(1),
       .A_WORDS(larger(MAX_BITS * K_WORDS, 2)), .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(0), .BUS_BITS(BUS_BITS),
       .KV_BITS(64), .A_TOKENS(A_TOKENS), .OUT_LANES(LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
   ) u_engine (
@@ -280,7 +281,8 @@ module bat_ffn
   logic q_valid, q_ready, unused_q_last;
   logic [8*LANES-1:0] q;
   qu #(
-      .LANES(LANES), .PARTS(PARTS), .MAX_CHANNELS(up(MAX_FFN, OUTPUTS) * OUTPUTS)
+      .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_FFN, OUTPUTS) * OUTPUTS),
+      .COMMON(1'b0)
   ) u_qu (
       .clk, .rst_n,
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),
@@ -302,8 +304,8 @@ module bat_ffn
   // F2's results to rows.
   logic tail_error;
   module_tail #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .MAX_TOKENS(MAX_TOKENS),
-      .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),

@@ -90,7 +90,7 @@ module bat_mha
     output logic                stall_ln
 );
   localparam int unsigned ITEMS = 4;  // work items that wait at one place
-  localparam int unsigned JOBS = 4;   // jobs that wait at one stage
+  localparam int unsigned JOBS = 2 * MAX_HEADS + 4;  // that wait at one stage: O's weights are read while the heads compute
   localparam int unsigned HIDDEN_WORDS = up(MAX_HIDDEN, SIMD);
   localparam int unsigned TOKEN_WORDS = up(MAX_TOKENS, SIMD);
   localparam int unsigned K_WORDS = larger(HIDDEN_WORDS, TOKEN_WORDS);  // a single head is as wide as the model
@@ -289,8 +289,8 @@ module bat_mha
 
   // Q, K, V and contexts: to the buffers.
   head_results #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS),
-      .V_SEGMENT(V_SEGMENT)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT)
   ) u_results (
       .clk, .rst_n, .job_valid(copy_valid[TO_RESULTS]), .job_taken(copy_ready[TO_RESULTS]), .job(copy[TO_RESULTS]),
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),
@@ -319,8 +319,8 @@ module bat_mha
   // O's results to rows.
   logic tail_error;
   module_tail #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .MAX_TOKENS(MAX_TOKENS),
-      .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),

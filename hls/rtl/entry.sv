@@ -7,7 +7,7 @@
 // ROWS (s_axis): LANES int16 a beat, row order, channels/LANES beats a row, TLAST on the item's last beat; a
 // TLAST elsewhere sets error_code to ERROR_DATA_END, and no more beats are taken. An error of QU shows alike.
 //
-// QU takes one job a row (two constants beats each), so that its table is one word deep and the number of
+// QU takes one job a row (two constants beats each), so that it needs no table and the number of
 // values of an item is not bounded by QU's counters.
 // CYCLES. II = 1 beat a clock while rows have 9 beats or more, else about (beats + 9)/2 clocks a row; 4 clocks
 // more an item. A row is in `x_progress` 10 clocks after its last beat is taken, in `h_progress` 1 clock after.
@@ -182,7 +182,9 @@ module entry
   qu #(
       .LANES(LANES),
       .PARTS(1),
-      .MAX_CHANNELS(LANES + 1)
+      .ACC_BITS(16),
+      .MAX_CHANNELS(LANES + 1),
+      .COMMON(1'b1)
   ) u_qu (
       .clk,
       .rst_n,

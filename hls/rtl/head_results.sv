@@ -14,6 +14,7 @@ module head_results
     parameter int unsigned OUTPUTS,    // accumulators of a row of a result tile
     parameter int unsigned LANES,
     parameter int unsigned PARTS,      // 1, or 2 where WTWS is built
+    parameter int unsigned ACC_BITS,   // of an accumulator
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned PLANES,     // of the buffers, 1..8
     parameter int unsigned V_SEGMENT   // tokens that V^T is written at once: gcd(TOKENS, 64)
@@ -46,7 +47,8 @@ module head_results
   logic q_valid, q_ready, unused_last;
   logic [8*LANES-1:0] q;
   qu #(
-      .LANES(LANES), .PARTS(PARTS), .MAX_CHANNELS(up(MAX_HIDDEN, OUTPUTS) * OUTPUTS)
+      .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_HIDDEN, OUTPUTS) * OUTPUTS),
+      .COMMON(1'b0)
   ) u_qu (
       .clk, .rst_n, .s_axis_c_tvalid, .s_axis_c_tready, .s_axis_c_tdata, .s_axis_c_tlast,
       .s_axis_a_tvalid, .s_axis_a_tready, .s_axis_a_tdata, .s_axis_a_tlast,

@@ -25,6 +25,7 @@
 // L: 1 intake, 3 squares, T trees, 1 accumulate, 3 products, 1 V, 13 rsqrt.sv, 1 the bank's registers;
 // less 1, the clock of the row's last word.
 // Second pass, 16 stages: 1 buffer, 2..10 normalize.sv (tables read in 10), 11..15 dyadic.sv, 16 saturation.
+// Both inputs wait in registers whose ready depends on registers of the unit alone.
 //
 // CYCLES, without stalls, from the first clock with TVALID on both inputs to the last result beat
 // taken, both counted. Clocks at which things are complete, for job j and row n over all jobs:
@@ -64,6 +65,7 @@ module layernorm
   localparam int unsigned WORDS = (MAX_HIDDEN + LANES - 1) / LANES;
   localparam int unsigned ADDRESS_BITS = $clog2(WORDS);
   localparam int unsigned BANK_BITS = $clog2(BANKS);
+  localparam int unsigned SUM_BITS = 16 + $clog2(MAX_HIDDEN);
 
   if (LANES < 1 || BANKS < 2 || BANKS > 16) begin : g_check_shape
     $error("layernorm: LANES %0d must be >= 1 and BANKS %0d 2..16", LANES, BANKS);
@@ -100,9 +102,9 @@ module layernorm
   logic signed [C_BITS-1:0] write_c;
   logic take_job, take_bank, enable, job_left, left_bank, table_bank, valid, last;
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(129)
-  ) u_constant_slice (
+  ) u_constant_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_c_tvalid),
@@ -166,9 +168,9 @@ module layernorm
   logic [ADDRESS_BITS-1:0] in_word;
   assign row_error = end_error ? ERROR_DATA_END : ERROR_NONE;
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(16 * LANES + 1)
-  ) u_row_slice (
+  ) u_row_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_r_tvalid),
@@ -210,13 +212,14 @@ module layernorm
       .data(in)
   );
 
-  logic signed [27:0] sum;
+  logic signed [SUM_BITS-1:0] sum;
   logic [55:0] variance;
   logic [16:0] root;
   logic [4:0] root_shift;
 
   moments #(
       .LANES(LANES),
+      .MAX_HIDDEN(MAX_HIDDEN),
       .BANK_BITS(BANK_BITS)
   ) u_moments (
       .clk,
@@ -292,6 +295,7 @@ module layernorm
 
   second_pass #(
       .LANES(LANES),
+      .MAX_HIDDEN(MAX_HIDDEN),
       .WORDS(WORDS),
       .BANKS(BANKS)
   ) u_second_pass (

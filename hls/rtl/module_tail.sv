@@ -17,6 +17,7 @@ module module_tail
     parameter int unsigned OUTPUTS,     // accumulators of a row of a result tile
     parameter int unsigned LANES,
     parameter int unsigned PARTS,       // 1, or 2 where WTWS is built
+    parameter int unsigned ACC_BITS,    // of an accumulator
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned JOBS         // work items that wait, >= 2
@@ -86,6 +87,7 @@ module module_tail
   vu #(
       .LANES(LANES),
       .PARTS(PARTS),
+      .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(TILE_CHANNELS)
   ) u_vu (
       .clk, .rst_n,

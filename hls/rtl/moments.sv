@@ -3,10 +3,12 @@
 // V = d*Q - S*S + E (docs/numerics.md, "LayerNorm"). Rows may follow each other without a gap.
 // Stages from the row's last word to V: 3 squares, max(1, $clog2(LANES)) adder trees,
 // 1 accumulate, 3 products, 1 sum. Nothing holds it: the unit has room for every result that it starts.
-// Widths for d <= 4096: S 28 bits, Q 43, V below 2^55.
+// Widths for d <= MAX_HIDDEN = 4096: S 28 bits, Q 43, V below 2^55.
 module moments #(
     parameter int unsigned LANES,
-    parameter int unsigned BANK_BITS  // of the row bank, which travels along
+    parameter int unsigned MAX_HIDDEN,  // largest d
+    parameter int unsigned BANK_BITS,   // of the row bank, which travels along
+    localparam int unsigned SUM_BITS = 16 + $clog2(MAX_HIDDEN)
 ) (
     input  logic                            clk,
     input  logic                            rst_n,
@@ -20,17 +22,18 @@ module moments #(
     input  logic        [1:0][39:0]         epsilon,     // E of each job bank
     output logic                            valid,
     output logic        [BANK_BITS-1:0]     bank,
-    output logic signed [27:0]              sum,         // S
+    output logic signed [SUM_BITS-1:0]      sum,         // S
     output logic        [55:0]              variance     // V
 );
+  localparam int unsigned SQUARE_BITS = 32 + $clog2(MAX_HIDDEN);
+  localparam int unsigned LENGTH_BITS = $clog2(MAX_HIDDEN) + 1;
   localparam int unsigned TREE = (LANES > 1) ? $clog2(LANES) : 1;
   localparam int unsigned BEFORE = 3 + TREE;  // stages before the accumulators
   localparam int unsigned AFTER = 4;          // stages behind them
 
   logic signed [LANES-1:0][31:0] square;
-  logic signed [LANES-1:0][15:0] value;
-  logic signed [27:0] word_sum, row_sum;
-  logic signed [43:0] word_square, row_square;
+  logic signed [SUM_BITS-1:0] early_sum, word_sum, row_sum;
+  logic signed [SQUARE_BITS-1:0] word_square, row_square;
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     multiply #(
@@ -44,28 +47,28 @@ module moments #(
         .product(square[l])
     );
   end
-  delay #(
-      .WIDTH (16 * LANES),
-      .STAGES(3)
-  ) u_value (
-      .clk,
-      .enable(1'b1),
-      .in,
-      .out(value)
-  );
   adder_tree #(
       .COUNT(LANES),
       .IN_BITS(16),
-      .OUT_BITS(28)
+      .OUT_BITS(SUM_BITS)
   ) u_sum (
       .clk,
-      .in (value),
-      .sum(word_sum)
+      .in,
+      .sum(early_sum)
+  );
+  delay #(
+      .WIDTH (SUM_BITS),
+      .STAGES(3)
+  ) u_word_sum (
+      .clk,
+      .enable(1'b1),
+      .in (early_sum),
+      .out(word_sum)
   );
   adder_tree #(
       .COUNT(LANES),
       .IN_BITS(32),
-      .OUT_BITS(44)
+      .OUT_BITS(SQUARE_BITS)
   ) u_squares (
       .clk,
       .in (square),
@@ -92,8 +95,8 @@ module moments #(
     word_job   <= {word_job[BEFORE-2:0], in_job};
     row_job    <= {row_job[AFTER-1:0], word_job[BEFORE-1]};
     if (word_valid[BEFORE-1]) begin
-      row_sum    <= word_first[BEFORE-1] ? word_sum : row_sum + word_sum;
-      row_square <= word_first[BEFORE-1] ? word_square : row_square + word_square;
+      row_sum    <= word_sum + (word_first[BEFORE-1] ? '0 : row_sum);
+      row_square <= word_square + (word_first[BEFORE-1] ? '0 : row_square);
     end
   end
   delay #(
@@ -106,22 +109,24 @@ module moments #(
       .out(row_bank)
   );
 
-  logic signed [57:0] scaled_square;
-  logic signed [55:0] squared_sum;
+  logic signed [SQUARE_BITS+LENGTH_BITS:0] scaled_square;
+  logic signed [2*SUM_BITS-1:0] squared_sum;
+  logic [LENGTH_BITS-1:0] row_length;
+  assign row_length = length[row_job[0]][LENGTH_BITS-1:0];
 
   multiply #(
-      .A_BITS(44),
-      .B_BITS(14)
+      .A_BITS(LENGTH_BITS + 1),
+      .B_BITS(SQUARE_BITS)
   ) u_scaled_square (
       .clk,
       .enable(1'b1),
-      .a(row_square),
-      .b({1'b0, length[row_job[0]]}),
+      .a({1'b0, row_length}),
+      .b(row_square),
       .product(scaled_square)
   );
   multiply #(
-      .A_BITS(28),
-      .B_BITS(28)
+      .A_BITS(SUM_BITS),
+      .B_BITS(SUM_BITS)
   ) u_squared_sum (
       .clk,
       .enable(1'b1),
@@ -130,7 +135,7 @@ module moments #(
       .product(squared_sum)
   );
   delay #(
-      .WIDTH (28),
+      .WIDTH (SUM_BITS),
       .STAGES(AFTER)
   ) u_row_sum (
       .clk,
@@ -140,7 +145,7 @@ module moments #(
   );
 
   always_ff @(posedge clk) begin
-    variance <= 56'(scaled_square - 58'(squared_sum) + 58'({1'b0, epsilon[row_job[AFTER-1]]}));
+    variance <= 56'(58'(scaled_square) - 58'(squared_sum) + 58'({1'b0, epsilon[row_job[AFTER-1]]}));
   end
   assign valid = row_valid[AFTER];
   assign bank  = row_bank;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signed product a * b, exact, one per clock, 3 stages:
-//   1  operands, cut into pieces of 17 bits (a) and 24 bits (b), the top piece signed
-//   2  products of all pieces, each within one 25 x 18 DSP multiplier
+//   1  operands, cut into pieces of 17 bits (a) and 26 bits (b), the top piece signed
+//   2  products of all pieces, each within one 27 x 18 DSP multiplier
 //   3  their sum at their place values
 // `enable` holds all stages.
 module multiply #(
@@ -15,7 +15,7 @@ module multiply #(
     output logic signed [A_BITS+B_BITS-1:0] product
 );
   localparam int unsigned A_PIECE = 17;
-  localparam int unsigned B_PIECE = 24;
+  localparam int unsigned B_PIECE = 26;
   localparam int unsigned A_PIECES = (A_BITS - 2) / A_PIECE + 1;
   localparam int unsigned B_PIECES = (B_BITS - 2) / B_PIECE + 1;
   localparam int unsigned A_WIDE = A_PIECES * A_PIECE + 1;

@@ -6,21 +6,23 @@
 //   y = (a*M[c] + C[c]) >> n        PARTS 2 (WTWS): y = (a1*M1[c] + a2*M2[c] + C[c]) >> n
 //   q = clip(y, low, high)          ReLU is the unsigned format's low = 0
 //   q = y >= 0 ? +1 : -1            for 1 bit signed
-// a is int32, M int16, C below 2^45, n 0..40; bits and sign are chosen at run time, job by job.
+// a has ACC_BITS bits, M int16, C below 2^45, n 0..40; bits and sign are chosen at run time, job by job.
 //
 // STREAMS. A job is one matrix.
 // Constants (s_axis_c): vector_pkg.sv. Values (s_axis_a): LANES values of PARTS int32 a beat, value v
-//   part p in word v*PARTS + p, lowest first. Order: for row tile, for column tile, for row of the
-//   tile, for word of LANES channels; so the QMM engine's tiles come as they leave it (tile_rows =
-//   TOKENS, words = OUTPUTS/LANES), and row order is tile_rows = tiles = 1, words = ceil(channels/LANES).
+//   part p in word v*PARTS + p, lowest first; one beyond ACC_BITS bits is an error. Order: for row tile,
+//   for column tile, for row of the tile, for word of LANES channels; so the QMM engine's tiles come as they
+//   leave it (tile_rows = TOKENS, words = OUTPUTS/LANES), and row order is tile_rows = tiles = 1, words =
+//   ceil(channels/LANES).
 //   Row tiles follow until `rows` are covered. TLAST on the job's last beat.
 // Results (m_axis): LANES bytes a beat in the same order, q in two's complement or unsigned; padding
 //   (rows and channels beyond the true ones) is 0. TLAST on the job's last beat.
 // A bad config, constant, length or TLAST sets error_code (vector_pkg::vector_error_t) until reset;
 // the unit then takes no more beats.
 //
-// PIPELINE. 7 stages: 1 tables; 2..6 dyadic.sv (operands, partial products, products, sum, shift);
-// 7 clip. II = 1 beat per clock. Two jobs' constants are held, so loading hides behind computing.
+// PIPELINE. 7 stages: 1 tables; 2..6 dyadic.sv (operands, products, sums, shift);
+// 7 clip. The values wait in a register whose ready depends on registers of the unit alone. II = 1 beat per
+// clock. Two jobs' constants are held, so loading hides behind computing.
 //
 // CYCLES, without stalls, from the first clock with TVALID on both inputs to the last result beat
 // taken, both counted. Job j has N beats, N = ceil(rows/tile_rows)*tiles*tile_rows*words, and K
@@ -34,7 +36,9 @@ module qu
 #(
     parameter int unsigned LANES,        // values per clock, >= 1
     parameter int unsigned PARTS,        // accumulators per value: 1, or 2 for WTWS
-    parameter int unsigned MAX_CHANNELS  // most channels with constants of their own
+    parameter int unsigned ACC_BITS,     // of an accumulator, 2..32; up to 27 take one DSP48E2 each
+    parameter int unsigned MAX_CHANNELS, // most channels with constants of their own
+    parameter bit          COMMON        // 1: every job has `common` set, and no table is built
 ) (
     input  logic                      clk,
     input  logic                      rst_n,            // synchronous, active low
@@ -59,27 +63,39 @@ module qu
     $error("qu: MAX_CHANNELS %0d must be above LANES %0d and at most 65535", MAX_CHANNELS, LANES);
   end
 
-  logic a_valid, a_ready, a_last, enable, room;
-  logic signed [LANES-1:0][PARTS-1:0][31:0] a_data;
+  if (ACC_BITS < 2 || ACC_BITS > 32) begin : g_check_bits
+    $error("qu: ACC_BITS %0d must be 2..32", ACC_BITS);
+  end
+
+  logic a_valid, a_ready, a_last, a_misfit, enable, room;
+  logic signed [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] a_in, a_data;
+  logic [LANES*PARTS-1:0] misfit;
   logic ahead_signed;
   logic [3:0] ahead_bits;
   vector_error_t error;
   logic valid, last, bank;
   logic [LANES-1:0] lane_valid;
-  logic signed [LANES-1:0][LEVEL_BITS-1:0] level;
+  logic [LANES-1:0][7:0] kept;
+  logic [LANES-1:0] sign, over;
   assign error_code = error;
 
-  axis_skid #(
-      .WIDTH(32 * PARTS * LANES + 1)
-  ) u_value_slice (
+  for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
+    logic [31:0] value;
+    assign value                  = s_axis_a_tdata[32*v+:32];
+    assign a_in[v/PARTS][v%PARTS] = value[ACC_BITS-1:0];
+    assign misfit[v]              = value[31:ACC_BITS-1] != {(33 - ACC_BITS) {value[31]}};
+  end
+  axis_register #(
+      .WIDTH(ACC_BITS * PARTS * LANES + 2)
+  ) u_value_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_a_tvalid),
       .in_ready (s_axis_a_tready),
-      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
+      .in_data  ({|misfit, s_axis_a_tlast, a_in}),
       .out_valid(a_valid),
       .out_ready(a_ready),
-      .out_data ({a_last, a_data})
+      .out_data ({a_misfit, a_last, a_data})
   );
 
   logic q_valid, q_last, q_bank;
@@ -88,8 +104,11 @@ module qu
   scale_unit #(
       .LANES(LANES),
       .PARTS(PARTS),
+      .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
-      .QUANTIZE(1'b1)
+      .KEEP(8),
+      .QUANTIZE(1'b1),
+      .COMMON(COMMON)
   ) u_scale (
       .clk,
       .rst_n,
@@ -100,6 +119,7 @@ module qu
       .data_valid(a_valid),
       .data_ready(a_ready),
       .data(a_data),
+      .data_misfit(a_misfit),
       .data_last(a_last),
       .data_last_differs(1'b0),
       .enable,
@@ -110,27 +130,32 @@ module qu
       .last,
       .bank,
       .lane_valid,
-      .level,
+      .kept,
+      .sign,
+      .over,
       .error_code(error)
   );
 
-  // Bounds of the format, ready together with the levels.
-  logic signed [8:0] low, high;
-  logic bipolar;
+  // What the format asks, ready together with the levels. A level leaves the format where a bit of `beyond`
+  // differs from the sign; an unsigned one also where it is negative, and one bit signed always.
+  logic ahead_bipolar, always_over, negative_over;
+  logic [7:0] ahead_beyond, beyond, low, high;  // low, high: q below and above the format
+  assign ahead_bipolar = ahead_signed && ahead_bits == 4'd1;
+  assign ahead_beyond  = ahead_signed ? 8'hFF << (ahead_bits - 4'd1) : 8'(9'h1FF << ahead_bits);
   always_ff @(posedge clk) begin
     if (enable) begin
-      bipolar <= ahead_signed && ahead_bits == 4'd1;
-      low     <= ahead_signed ? -(9'sd1 <<< (ahead_bits - 4'd1)) : 9'sd0;
-      high    <= ahead_signed ? (9'sd1 <<< (ahead_bits - 4'd1)) - 9'sd1
-                                     : 9'((10'sd1 <<< ahead_bits) - 10'sd1);
+      always_over   <= ahead_bipolar;
+      negative_over <= !ahead_signed;
+      beyond        <= ahead_beyond;
+      low           <= ahead_bipolar ? 8'hFF : ahead_signed ? ahead_beyond : 8'd0;
+      high          <= ahead_bipolar ? 8'h01 : ~ahead_beyond;
     end
   end
 
-  function automatic logic [7:0] quantize(logic signed [LEVEL_BITS-1:0] value);
-    if (bipolar) return value[LEVEL_BITS-1] ? 8'hFF : 8'h01;
-    if (value < LEVEL_BITS'(low)) return low[7:0];
-    if (value > LEVEL_BITS'(high)) return high[7:0];
-    return value[7:0];
+  function automatic logic [7:0] quantize(logic [7:0] value, logic negative, logic far);
+    logic outside;
+    outside = far || always_over || (negative_over && negative) || ((value ^ {8{negative}}) & beyond) != '0;
+    return outside ? (negative ? low : high) : value;
   endfunction
 
   assign enable = !q_valid || room;
@@ -142,7 +167,7 @@ module qu
     if (enable) begin
       q_last <= last;
       q_bank <= bank;
-      for (int unsigned l = 0; l < LANES; l++) q[l] <= lane_valid[l] ? quantize(level[l]) : '0;
+      for (int unsigned l = 0; l < LANES; l++) q[l] <= lane_valid[l] ? quantize(kept[l], sign[l], over[l]) : '0;
     end
   end
 

@@ -36,16 +36,24 @@ module row_intake #(
   logic [BANKS-1:0] full;
   logic [BANK_BITS-1:0] fill_bank;
   logic [ADDRESS_BITS-1:0] word;
-  logic [15:0] row;
+  logic [15:0] row, next_row, next_word;
   logic take, row_end, job_end;
-  logic signed [LANES-1:0][15:0] raw;
+  logic signed [16:0] left;  // values of the row from this word on
+  logic [LANES-1:0] keep;
 
   assign beat_ready = !halt && open[take_bank] && !full[fill_bank];
   assign take       = beat_valid && beat_ready;
-  assign row_end    = 16'(word) == words[take_bank] - 16'd1;
-  assign job_end    = row_end && row == rows[take_bank] - 16'd1;
+  assign next_word  = 16'd1 + 16'(word);
+  assign next_row   = 16'd1 + row;
+  assign row_end    = next_word == words[take_bank];
+  assign job_end    = row_end && next_row == rows[take_bank];
   assign take_job   = take && job_end;
+  assign left       = 17'(length[take_bank]) - 17'(32'(word) * LANES);
   assign end_error  = take && beat_last != job_end;
+
+  for (genvar l = 0; l < LANES; l++) begin : g_lane
+    assign keep[l] = left > 17'(l);
+  end
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -57,11 +65,11 @@ module row_intake #(
       take_bank <= 1'b0;
     end else begin
       valid <= take;
-      if (take) word <= row_end ? '0 : word + 1'b1;
+      if (take) word <= row_end ? '0 : next_word[ADDRESS_BITS-1:0];
       if (take && row_end) begin
         full[fill_bank] <= 1'b1;
         fill_bank       <= (fill_bank == BANK_BITS'(BANKS - 1)) ? '0 : fill_bank + 1'b1;
-        row             <= job_end ? '0 : row + 16'd1;
+        row             <= job_end ? '0 : next_row;
       end
       if (take_job) take_bank <= !take_bank;
       if (free) full[free_bank] <= 1'b0;
@@ -73,11 +81,8 @@ module row_intake #(
     job     <= take_bank;
     bank    <= fill_bank;
     address <= word;
-    raw     <= beat;
+    for (int unsigned l = 0; l < LANES; l++) data[l] <= keep[l] ? beat[l] : '0;
     if (take) ends_job[fill_bank] <= job_end;
   end
 
-  for (genvar l = 0; l < LANES; l++) begin : g_lane
-    assign data[l] = (32'(address) * LANES + l < 32'(length[job])) ? raw[l] : '0;
-  end
 endmodule

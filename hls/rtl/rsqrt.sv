@@ -72,16 +72,17 @@ module rsqrt #(
       .out(v_late)
   );
   multiply #(
-      .A_BITS(21),
-      .B_BITS(34)
+      .A_BITS(34),
+      .B_BITS(21)
   ) u_cube (
       .clk,
       .enable(1'b1),
-      .a({1'b0, v_late}),
-      .b(square),
+      .a(square),
+      .b({1'b0, v_late}),
       .product(cube)
   );
-  always_ff @(posedge clk) step <= 19'((55'sd3 <<< 50) - cube >>> 34);
+  // ((3 << 50) - cube) >> 34, where a fraction of cube takes one more.
+  always_ff @(posedge clk) step <= 19'((21'sd3 <<< 16) - $signed(cube[54:34]) - 21'(cube[33:0] != '0));
   delay #(
       .WIDTH (16),
       .STAGES(7)

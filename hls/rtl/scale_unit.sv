@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What QU and VU share: constants, the walk over the matrix, and level = (sum_p a_p*M_p + C) >> n in
-// LANES lanes. 6 stages from a beat taken to its levels: 1 read of the tables, 5 dyadic.sv.
+// LANES lanes. 6 stages from a beat taken to its levels: 1 read of the tables, 5 dyadic.sv. Of a level come
+// the low KEEP bits, the sign, and `over`, 1 where {sign, kept} is not the level.
+// COMMON: every job has one M and C; the tables shrink to a register a bank for all lanes.
 module scale_unit
   import vector_pkg::*;
 #(
     parameter int unsigned LANES,
     parameter int unsigned PARTS,
+    parameter int unsigned ACC_BITS,
     parameter int unsigned MAX_CHANNELS,
-    parameter bit          QUANTIZE       // the config names a format of q
+    parameter int unsigned KEEP,
+    parameter bit          QUANTIZE,      // the config names a format of q
+    parameter bit          COMMON
 ) (
     input  logic                                         clk,
     input  logic                                         rst_n,
@@ -17,18 +22,21 @@ module scale_unit
     input  logic                                         s_axis_c_tlast,
     input  logic                                         data_valid,  // a beat of every data stream is there
     output logic                                         data_ready,
-    input  logic signed [LANES-1:0][PARTS-1:0][31:0]     data,
+    input  logic signed [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] data,
+    input  logic                                         data_misfit,  // a value is wider than ACC_BITS
     input  logic                                         data_last,
     input  logic                                         data_last_differs,  // between the data streams
     input  logic                                         enable,      // the pipeline moves
     input  logic                                         job_left,    // last beat of left_bank left the unit
     input  logic                                         left_bank,
-    output logic [4:0]                                   format_ahead,  // is_signed, bits; one stage before `level`
-    output logic                                         valid,       // of `level`, as those below
+    output logic [4:0]                                   format_ahead,  // is_signed, bits; one stage before `kept`
+    output logic                                         valid,       // of `kept`, as those below
     output logic                                         last,
     output logic                                         bank,
     output logic [LANES-1:0]                             lane_valid,  // 0: padding
-    output logic signed [LANES-1:0][LEVEL_BITS-1:0]      level,
+    output logic [LANES-1:0][KEEP-1:0]                   kept,
+    output logic [LANES-1:0]                             sign,
+    output logic [LANES-1:0]                             over,
     output vector_error_t                                error_code
 );
   localparam int unsigned WORDS = (MAX_CHANNELS + LANES - 1) / LANES;
@@ -58,9 +66,9 @@ module scale_unit
   logic signed [C_BITS-1:0] write_c;
   logic take, take_last, job_bank;
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(129)
-  ) u_constant_slice (
+  ) u_constant_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_c_tvalid),
@@ -74,7 +82,7 @@ module scale_unit
   assign incoming = job_t'(c_beat[95:0]);
   assign config_bad = c_beat[127:96] != '0 || incoming.zero != '0 || incoming.shift > MAX_SHIFT
       || incoming.rows == '0 || incoming.tile_rows == '0 || incoming.tiles == '0 || incoming.words == '0
-      || incoming.channels == '0 || incoming.channels > 16'(MAX_CHANNELS)
+      || (COMMON && !incoming.common) || incoming.channels == '0 || incoming.channels > 16'(MAX_CHANNELS)
       || (QUANTIZE ? (incoming.bits == '0 || incoming.bits > 4'd8) : (incoming.bits != '0 || incoming.is_signed));
 
   constant_loader #(
@@ -136,16 +144,19 @@ module scale_unit
     data_error = ERROR_NONE;
     if (take && overflow) data_error = ERROR_CAPACITY;
     else if (take && (data_last != take_last || data_last_differs)) data_error = ERROR_DATA_END;
+    else if (take && data_misfit) data_error = ERROR_VALUE;
   end
 
   // The pipeline. Index s of these holds what belongs to stage s + 1.
   logic [STAGES-1:0] stage_valid, stage_last, stage_bank;
-  logic signed [LANES-1:0][PARTS-1:0][31:0] operand;
+  logic signed [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] operand;
   logic signed [LANES-1:0][PARTS-1:0][M_BITS-1:0] m;
   logic signed [LANES-1:0][C_BITS-1:0] c;
   logic [ADDRESS_BITS-1:0] word;
-  logic word_row_valid;
-  logic [LANES-1:0] word_lane_valid;
+  logic word_row_valid, left_valid;
+  logic signed [17:0] channels_left;  // from this word on
+  logic [LANES-1:0] left_lane_valid;
+  logic [5:0] shift, shift_later;  // of stages 4 and 5
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -163,53 +174,78 @@ module scale_unit
       operand        <= data;
       word           <= address;
       word_row_valid <= row_valid;
+      channels_left  <= 18'(job[stage_bank[0]].channels) - 18'(32'(word) * LANES);
+      left_valid     <= word_row_valid;
+      shift_later    <= shift;
     end
   end
 
-  constant_table #(
-      .LANES(LANES),
-      .WORDS(WORDS),
-      .PARTS(PARTS)
-  ) u_table (
-      .clk,
-      .write,
-      .write_bank,
-      .write_address,
-      .write_m,
-      .write_c,
-      .read        (enable),
-      .read_bank   (job_bank),
-      .read_address(job[job_bank].common ? '0 : address),
-      .m,
-      .c
-  );
+  if (COMMON) begin : g_common
+    logic signed [1:0][PARTS-1:0][M_BITS-1:0] held_m;
+    logic signed [1:0][C_BITS-1:0] held_c;
+    logic unused_place;
+    assign unused_place = ^{write[LANES-1:1], write_address};
+    always_ff @(posedge clk) begin
+      if (write[0]) begin
+        held_m[write_bank] <= write_m;
+        held_c[write_bank] <= write_c;
+      end
+      if (enable) begin
+        m <= {LANES{held_m[job_bank]}};
+        c <= {LANES{held_c[job_bank]}};
+      end
+    end
+  end else begin : g_table
+    constant_table #(
+        .LANES(LANES),
+        .WORDS(WORDS),
+        .PARTS(PARTS)
+    ) u_table (
+        .clk,
+        .write,
+        .write_bank,
+        .write_address,
+        .write_m,
+        .write_c,
+        .read        (enable),
+        .read_bank   (job_bank),
+        .read_address(job[job_bank].common ? '0 : address),
+        .m,
+        .c
+    );
+  end
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
-    assign word_lane_valid[l] = word_row_valid && 32'(word) * LANES + l < 32'(job[stage_bank[0]].channels);
+    assign left_lane_valid[l] = left_valid && channels_left > 18'(l);
     dyadic #(
-        .A_BITS(32),
-        .PARTS (PARTS)
+        .A_BITS(ACC_BITS),
+        .PARTS (PARTS),
+        .KEEP  (KEEP)
     ) u_dyadic (
         .clk,
         .enable,
         .a(operand[l]),
         .m(m[l]),
         .c(c[l]),
-        .shift(job[stage_bank[STAGES-2]].shift[5:0]),
-        .level(level[l])
+        .coarse(shift[5:4]),
+        .shift(shift_later),
+        .kept(kept[l]),
+        .sign(sign[l]),
+        .over(over[l])
     );
   end
 
   delay #(
       .WIDTH (LANES),
-      .STAGES(STAGES - 1)
+      .STAGES(STAGES - 2)
   ) u_lane_valid (
       .clk,
       .enable,
-      .in (word_lane_valid),
+      .in (left_lane_valid),
       .out(lane_valid)
   );
 
+  assign shift        = job[stage_bank[STAGES-3]].shift[5:0];
   assign format_ahead = {job[stage_bank[STAGES-2]].is_signed, job[stage_bank[STAGES-2]].bits};
   assign valid        = stage_valid[STAGES-1];
   assign last         = stage_last[STAGES-1];

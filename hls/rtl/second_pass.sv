@@ -5,8 +5,11 @@ module second_pass
   import vector_pkg::*;
 #(
     parameter int unsigned LANES,
+    parameter int unsigned MAX_HIDDEN,
     parameter int unsigned WORDS,
     parameter int unsigned BANKS,
+    localparam int unsigned LENGTH_BITS = $clog2(MAX_HIDDEN) + 1,
+    localparam int unsigned SUM_BITS = LENGTH_BITS + 15,
     localparam int unsigned BANK_BITS = $clog2(BANKS),
     localparam int unsigned ADDRESS_BITS = $clog2(WORDS),
     localparam int unsigned STAGES = 16
@@ -21,7 +24,7 @@ module second_pass
     input  logic [BANKS-1:0]                     ends_job,
     input  logic                                 sum_valid,     // S of a row, as the two below
     input  logic [BANK_BITS-1:0]                 sum_bank,
-    input  logic signed [27:0]                   sum,
+    input  logic signed [SUM_BITS-1:0]           sum,
     input  logic                                 root_valid,    // y and 18+g of a row, as the three below
     input  logic [BANK_BITS-1:0]                 root_bank,
     input  logic [16:0]                          root,
@@ -45,7 +48,7 @@ module second_pass
 
   // Results of the first pass, by row buffer.
   logic [BANKS-1:0] ready;
-  logic signed [BANKS-1:0][27:0] bank_sum;
+  logic signed [BANKS-1:0][SUM_BITS-1:0] bank_sum;
   logic [BANKS-1:0][ROOT_BITS-1:0] bank_root;
 
   always_ff @(posedge clk) begin
@@ -55,8 +58,10 @@ module second_pass
 
   // Issue: stage 0.
   logic issue, row_end, job_bank;
+  logic [15:0] next_word;
   assign issue     = enable && ready[row_bank] && loaded[job_bank];
-  assign row_end   = 16'(row_address) == words[job_bank] - 16'd1;
+  assign next_word = 16'd1 + 16'(row_address);
+  assign row_end   = next_word == words[job_bank];
   assign free      = issue && row_end;
   assign free_bank = row_bank;
 
@@ -68,7 +73,7 @@ module second_pass
       job_bank    <= 1'b0;
     end else begin
       if (root_valid) ready[root_bank] <= 1'b1;
-      if (issue) row_address <= row_end ? '0 : row_address + 1'b1;
+      if (issue) row_address <= row_end ? '0 : next_word[ADDRESS_BITS-1:0];
       if (free) begin
         ready[row_bank] <= 1'b0;
         row_bank        <= (row_bank == BANK_BITS'(BANKS - 1)) ? '0 : row_bank + 1'b1;
@@ -79,11 +84,14 @@ module second_pass
 
   // What travels along. Index s belongs to stage s + 1.
   logic [STAGES-1:0] stage_valid, stage_last, stage_job;
-  logic signed [27:0] sum_1, sum_4;
+  logic signed [SUM_BITS-1:0] sum_1, sum_4;
   logic [16:0] root_1, root_5;
   logic [4:0] shift_1, shift_8;
+  logic shift_odd_9;
   logic [ADDRESS_BITS-1:0] address_9;
-  logic [LANES-1:0] lane_valid_9, lane_valid_15;
+  logic signed [16:0] left_10;  // values of the row from this word on
+  logic [LANES-1:0] lane_valid_10, lane_valid_15;
+  logic [5:0] scale_shift_13, scale_shift_14;
 
   always_ff @(posedge clk) begin
     if (!rst_n) stage_valid <= '0;
@@ -95,10 +103,13 @@ module second_pass
       stage_job         <= {stage_job[STAGES-2:0], job_bank};
       sum_1             <= bank_sum[row_bank];
       {root_1, shift_1} <= bank_root[row_bank];
+      shift_odd_9       <= shift_8[0];
+      left_10           <= 17'(length[stage_job[8]]) - 17'(32'(address_9) * LANES);
+      scale_shift_14    <= scale_shift_13;
     end
   end
   delay #(
-      .WIDTH (28),
+      .WIDTH (SUM_BITS),
       .STAGES(3)
   ) u_sum (
       .clk,
@@ -135,50 +146,61 @@ module second_pass
   );
   delay #(
       .WIDTH (LANES),
-      .STAGES(6)
+      .STAGES(5)
   ) u_lane_valid (
       .clk,
       .enable,
-      .in (lane_valid_9),
+      .in (lane_valid_10),
       .out(lane_valid_15)
   );
-  assign table_bank    = stage_job[8];
-  assign table_address = address_9;
+  assign table_bank     = stage_job[8];
+  assign table_address  = address_9;
+  assign scale_shift_13 = scale_shift[stage_job[12]];
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     logic signed [19:0] z;
-    logic signed [LEVEL_BITS-1:0] level;
+    logic [14:0] kept;
+    logic sign, over;
 
-    assign lane_valid_9[l] = 32'(address_9) * LANES + l < 32'(length[stage_job[8]]);
-    normalize u_normalize (
+    assign lane_valid_10[l] = left_10 > 17'(l);
+    normalize #(
+        .MAX_HIDDEN(MAX_HIDDEN)
+    ) u_normalize (
         .clk,
         .enable,
         .r(row_data[l]),
-        .length(length[stage_job[0]]),
+        .length(length[stage_job[0]][LENGTH_BITS-1:0]),
         .sum(sum_4),
         .y(root_5),
-        .shift(shift_8),
+        .shift(shift_8[4:1]),
+        .shift_odd(shift_odd_9),
         .z
     );
     dyadic #(
         .A_BITS(20),
-        .PARTS (1)
+        .PARTS (1),
+        .KEEP  (15)
     ) u_dyadic (
         .clk,
         .enable,
         .a(z),
         .m(gamma[l]),
         .c(beta[l]),
-        .shift(scale_shift[stage_job[13]]),
-        .level
+        .coarse(scale_shift_13[5:4]),
+        .shift(scale_shift_14),
+        .kept,
+        .sign,
+        .over
     );
     sat16 #(
-        .WIDTH(LEVEL_BITS)
+        .WIDTH(16)
     ) u_saturate (
         .clk,
         .enable,
         .count(lane_valid_15[l]),
-        .value(level),
+        .value({sign, kept}),
+        .over,
+        .over_sign(sign),
         .result(data[l]),
         .changed(changed[l])
     );

@@ -94,9 +94,9 @@ module softmax
   level_t [1:0] level;
   logic [1:0][RECIPROCAL_BITS-1:0] reciprocal;
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(128 + 1)
-  ) u_config_slice (
+  ) u_config_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_c_tvalid),
@@ -107,9 +107,9 @@ module softmax
       .out_data ({c_last, job})
   );
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(LANES * 32 + 1)
-  ) u_score_slice (
+  ) u_score_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_s_tvalid),

@@ -51,7 +51,7 @@ module softmax_exponents
   logic [LANES-1:0] keep, keep_q;
   logic bank_q;
   exponent_t exponent_1, exponent_2;
-  logic [5:0] shift_3;
+  logic [5:0] shift_3;  // ns - 1
   logic first, last;
   logic [SUM_BITS-1:0] total;
 
@@ -113,7 +113,7 @@ module softmax_exponents
     bank_q     <= read_bank;
     exponent_1 <= exponent[read_bank];
     exponent_2 <= exponent_1;
-    shift_3    <= exponent_2.shift;
+    shift_3    <= exponent_2.shift - 6'd1;
     sum_first  <= place[STAGES].first;
     sum_last   <= place[STAGES].last;
     sum_row    <= write_row;

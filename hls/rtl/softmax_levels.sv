@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Third pass: reads a row of exponentials, a beat per clock, and makes its k-bit probabilities:
-//   p = min((e * R + (1 << (np-1))) >> np, 2^k - 1)
+//   p = min((e * R + (1 << (np-1))) >> np, 2^k - 1), computed as min(((e * R >> (np-1)) + 1) >> 1, 2^k - 1)
 // Lanes beyond the row hold e = 0 and give 0. `enable` holds the whole pass while a beat waits to
-// leave. Clock t: read; t+1: exponentials; t+2: product; t+3: with half; t+4: beat.
+// leave. Clock t: read; t+1: exponentials; t+2: product; t+3: shifted; t+4: beat.
 module softmax_levels
   import softmax_pkg::*;
 #(
@@ -24,15 +24,20 @@ module softmax_levels
     output logic [LANES-1:0][7:0]                   beat,
     output logic                                    beat_last
 );
-  // e * R <= Kp < 2^39, and half is below 2^39 or the probability is 0 in any case.
-  localparam int unsigned LEVEL_BITS = RECIPROCAL_BITS + 1;
+  localparam int unsigned PRODUCT_BITS = RECIPROCAL_BITS;  // e * R <= Kp
+  localparam int unsigned KEEP = 9;  // a level of 8 bits, doubled
 
   logic read, last, unused_first;
   logic [LANES-1:0] unused_keep;
   logic [3:1] valid_q, last_q;
-  level_t level_1, level_2, level_3;
+  level_t level_1;
+  logic [3:0] bits_2;
+  logic [5:0] shift_2;   // np - 1
+  logic [KEEP-1:0] beyond_3;  // bits above a level's
   logic [QUOTIENT_BITS-1:0] quotient_1;
-  logic [LANES-1:0][LEVEL_BITS-1:0] product, rounded;
+  logic [LANES-1:0][PRODUCT_BITS-1:0] product;
+  logic [LANES-1:0][KEEP-1:0] doubled;
+  logic [LANES-1:0] more, unused_sign;
 
   assign enable   = !beat_valid || beat_ready;
   assign read     = row_solved && enable;
@@ -52,11 +57,27 @@ module softmax_levels
       .keep (unused_keep)
   );
 
-  function automatic logic [7:0] clipped(logic [LEVEL_BITS-1:0] value, level_t constants);
-    logic [LEVEL_BITS-1:0] shifted, most;
-    shifted = value >> constants.shift;
-    most = (LEVEL_BITS'(1) << constants.bits) - 1'b1;
-    return (shifted > most) ? most[7:0] : shifted[7:0];
+  for (genvar l = 0; l < LANES; l++) begin : g_lane
+    shift_window #(
+        .WIDTH(PRODUCT_BITS + 1),
+        .KEEP (KEEP),
+        .SPLIT(1'b0)
+    ) u_shift (
+        .clk,
+        .enable,
+        .value ({1'b0, product[l]}),
+        .coarse(shift_2[5:4]),
+        .fine  (shift_2[3:0]),
+        .kept  (doubled[l]),
+        .sign  (unused_sign[l]),
+        .over  (more[l])
+    );
+  end
+
+  function automatic logic [7:0] clipped(logic [KEEP-1:0] twice, logic far, logic [KEEP-1:0] beyond);
+    logic [KEEP-1:0] rounded;
+    rounded = KEEP'(((KEEP + 1)'(1) + (KEEP + 1)'(twice)) >> 1);
+    return (far || (rounded & beyond) != '0) ? ~beyond[7:0] : rounded[7:0];
   endfunction
 
   always_ff @(posedge clk) begin
@@ -73,14 +94,14 @@ module softmax_levels
     if (enable) begin
       last_q     <= {last_q[2:1], last};
       level_1    <= level;
-      level_2    <= level_1;
-      level_3    <= level_2;
+      bits_2     <= level_1.bits;
+      shift_2    <= level_1.shift - 6'd1;
+      beyond_3   <= {KEEP{1'b1}} << bits_2;
       quotient_1 <= quotient;
       beat_last  <= last_q[3];
       for (int unsigned l = 0; l < LANES; l++) begin
-        product[l] <= LEVEL_BITS'(exponentials[l]) * LEVEL_BITS'(quotient_1);
-        rounded[l] <= product[l] + (LEVEL_BITS'(1) << (level_2.shift - 6'd1));
-        beat[l]    <= clipped(rounded[l], level_3);
+        product[l] <= PRODUCT_BITS'(exponentials[l]) * PRODUCT_BITS'(quotient_1);
+        beat[l]    <= clipped(doubled[l], more[l], beyond_3);
       end
     end
   end

@@ -34,11 +34,8 @@ module softmax_loader
     output logic            [1:0][RECIPROCAL_BITS-1:0] reciprocal,
     output error_t                                  error
 );
-  localparam logic [SCORE_BITS-1:0] LOWEST = {1'b1, {(SCORE_BITS - 1) {1'b0}}};
-
   logic bad_config, bad_score, first, last, row_end;
   logic [LANES-1:0] keep;
-  logic [LANES-1:0][SCORE_BITS-1:0] candidates;
   logic signed [SCORE_BITS-1:0] beat_largest, beat_largest_q;
   logic beat_q, first_q, bank_q;
   logic [15:0] row;
@@ -71,8 +68,7 @@ module softmax_loader
   always_comb begin
     bad_score = 1'b0;
     for (int unsigned l = 0; l < LANES; l++) begin
-      scores[l]     = beat[l][SCORE_BITS-1:0];
-      candidates[l] = keep[l] ? scores[l] : LOWEST;
+      scores[l] = beat[l][SCORE_BITS-1:0];
       // Bits from the sign up are all equal.
       if (keep[l] && 32'($signed(scores[l])) != beat[l]) bad_score = 1'b1;
     end
@@ -82,7 +78,8 @@ module softmax_loader
       .COUNT(LANES),
       .WIDTH(SCORE_BITS)
   ) u_max (
-      .values (candidates),
+      .values (scores),
+      .keep,
       .largest(beat_largest)
   );
 

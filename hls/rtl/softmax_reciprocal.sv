@@ -64,7 +64,7 @@ module softmax_reciprocal
   end
 
   always_ff @(posedge clk) begin
-    if (sum_valid) total[sum_row] <= sum_first ? sum : total[sum_row] + sum;
+    if (sum_valid) total[sum_row] <= sum + (sum_first ? '0 : total[sum_row]);
     if (start) row_in_divider <= row;
     if (done) quotient[row_in_divider] <= result;
   end

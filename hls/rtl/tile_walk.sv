@@ -18,15 +18,19 @@ module tile_walk #(
     output logic                    last,       // last beat of the job
     output logic                    overflow    // this word is the table's last, but the row has more
 );
-  logic [15:0] word, row, tile;
-  logic [16:0] row_base;
+  logic [15:0] word, row, tile, next_word, next_row, next_tile;
+  logic [16:0] row_base, next_base;
   logic [ADDRESS_BITS-1:0] tile_base;
   logic word_end, row_end, tile_end, job_end;
 
-  assign word_end  = word == words - 16'd1;
-  assign row_end   = row == tile_rows - 16'd1;
-  assign tile_end  = tile == tiles - 16'd1;
-  assign job_end   = row_base + 17'(tile_rows) >= 17'(rows);
+  assign next_word = 16'd1 + word;
+  assign next_row  = 16'd1 + row;
+  assign next_tile = 16'd1 + tile;
+  assign next_base = row_base + 17'(tile_rows);
+  assign word_end  = next_word == words;
+  assign row_end   = next_row == tile_rows;
+  assign tile_end  = next_tile == tiles;
+  assign job_end   = next_base >= 17'(rows);
   assign row_valid = row_base + 17'(row) < 17'(rows);
   assign last      = word_end && row_end && tile_end && job_end;
   assign overflow  = address == ADDRESS_BITS'(WORDS - 1) && !(word_end && tile_end);
@@ -40,19 +44,19 @@ module tile_walk #(
       tile_base <= '0;
       address   <= '0;
     end else if (advance && !word_end) begin
-      word    <= word + 16'd1;
+      word    <= next_word;
       address <= address + 1'b1;
     end else if (advance && !row_end) begin
       word    <= '0;
-      row     <= row + 16'd1;
+      row     <= next_row;
       address <= tile_base;
     end else if (advance) begin
       word      <= '0;
       row       <= '0;
-      tile      <= tile_end ? '0 : tile + 16'd1;
+      tile      <= tile_end ? '0 : next_tile;
       tile_base <= tile_end ? '0 : address + 1'b1;
       address   <= tile_end ? '0 : address + 1'b1;
-      if (tile_end) row_base <= row_base + 17'(tile_rows);
+      if (tile_end) row_base <= next_base;
     end
   end
 endmodule

@@ -9,7 +9,6 @@ package vector_pkg;
   /* verilator lint_off UNUSEDPARAM */  // not every unit needs each
   localparam int unsigned M_BITS = 16;      // M, G: signed
   localparam int unsigned C_BITS = 46;      // C, B: signed, below 2^45 in magnitude
-  localparam int unsigned LEVEL_BITS = 50;  // two products and C
   localparam logic [7:0] MAX_SHIFT = 8'd40;
   /* verilator lint_on UNUSEDPARAM */
 
@@ -49,6 +48,7 @@ package vector_pkg;
     ERROR_CAPACITY     = 3'd2,  // a row has more words than the table
     ERROR_CONSTANT     = 3'd3,  // M or C is out of range
     ERROR_CONSTANT_END = 3'd4,  // TLAST of the constants is not on the job's last beat
-    ERROR_DATA_END     = 3'd5   // TLAST of a data stream is not on the job's last beat
+    ERROR_DATA_END     = 3'd5,  // TLAST of a data stream is not on the job's last beat
+    ERROR_VALUE        = 3'd6   // an accumulator does not fit ACC_BITS
   } vector_error_t;
 endpackage

@@ -4,11 +4,12 @@
 //
 // MATHS, for every value of channel c:
 //   r = sat16(h + ((a*M[c] + C[c]) >> n))     PARTS 2 (WTWS): a1*M1[c] + a2*M2[c] + C[c]
-// a is int32, h int16, M int16, C below 2^45, n 0..40. h and r have the same fraction bits.
+// a has ACC_BITS bits, h int16, M int16, C below 2^45, n 0..40. h and r have the same fraction bits.
 //
 // STREAMS. A job is one matrix.
 // Constants (s_axis_c): vector_pkg.sv. Accumulators (s_axis_a): LANES values of PARTS int32 a beat,
-//   value v part p in word v*PARTS + p, lowest first. Residual stream (s_axis_h): LANES int16 a beat.
+//   value v part p in word v*PARTS + p, lowest first; one beyond ACC_BITS bits is an error.
+//   Residual stream (s_axis_h): LANES int16 a beat.
 //   Order of both: for row tile, for column tile, for row of the tile, for word of LANES channels (as
 //   qu.sv has it: the QMM engine's tiles, or row order). TLAST on the job's last beat.
 // Results (m_axis): LANES int16 a beat in the same order; padding is 0. TLAST on the job's last beat.
@@ -17,8 +18,9 @@
 // A bad config, constant, length or TLAST sets error_code (vector_pkg::vector_error_t) until reset;
 // the unit then takes no more beats.
 //
-// PIPELINE. 8 stages: 1 tables; 2..6 dyadic.sv (operands, partial products, products, sum, shift);
-// 7 addition of h; 8 saturation. II = 1 beat per clock. Two jobs' constants are held.
+// PIPELINE. 8 stages: 1 tables; 2..6 dyadic.sv (operands, products, sums, shift);
+// 7 addition of h; 8 saturation. Both inputs wait in registers whose ready depends on registers of the unit
+// alone. II = 1 beat per clock. Two jobs' constants are held.
 //
 // CYCLES, without stalls, from the first clock with TVALID on all inputs to the last result beat
 // taken, both counted. Job j has N beats, N = ceil(rows/tile_rows)*tiles*tile_rows*words, and K
@@ -32,6 +34,7 @@ module vu
 #(
     parameter int unsigned LANES,        // values per clock, >= 1
     parameter int unsigned PARTS,        // accumulators per value: 1, or 2 for WTWS
+    parameter int unsigned ACC_BITS,     // of an accumulator, 2..32; up to 27 take one DSP48E2 each
     parameter int unsigned MAX_CHANNELS  // most channels with constants of their own
 ) (
     input  logic                      clk,
@@ -58,7 +61,9 @@ module vu
     output logic                      m_axis_s_tlast,
     output logic [2:0]                error_code
 );
-  localparam int unsigned SUM_BITS = LEVEL_BITS + 1;
+  // A level of more than KEEP bits and a sign leaves int16 whatever h is.
+  localparam int unsigned KEEP = 16;
+  localparam int unsigned SUM_BITS = KEEP + 2;
 
   if (LANES < 1 || PARTS < 1 || PARTS > 2) begin : g_check_shape
     $error("vu: LANES %0d must be >= 1 and PARTS %0d 1 or 2", LANES, PARTS);
@@ -67,31 +72,43 @@ module vu
     $error("vu: MAX_CHANNELS %0d must be above LANES %0d and at most 65535", MAX_CHANNELS, LANES);
   end
 
-  logic a_valid, a_last, h_valid, h_last, data_ready, enable;
-  logic signed [LANES-1:0][PARTS-1:0][31:0] a_data;
+  if (ACC_BITS < 2 || ACC_BITS > 32) begin : g_check_bits
+    $error("vu: ACC_BITS %0d must be 2..32", ACC_BITS);
+  end
+
+  logic a_valid, a_last, a_misfit, h_valid, h_last, data_ready, enable;
+  logic signed [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] a_in, a_data;
+  logic [LANES*PARTS-1:0] misfit;
   logic signed [LANES-1:0][15:0] h_data;
   logic level_valid, level_last, level_bank;
   logic [LANES-1:0] level_lane_valid;
-  logic signed [LANES-1:0][LEVEL_BITS-1:0] level;
+  logic [LANES-1:0][KEEP-1:0] kept;
+  logic [LANES-1:0] sign, over;
   vector_error_t error;
   assign error_code = error;
 
-  axis_skid #(
-      .WIDTH(32 * PARTS * LANES + 1)
-  ) u_value_slice (
+  for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
+    logic [31:0] value;
+    assign value                  = s_axis_a_tdata[32*v+:32];
+    assign a_in[v/PARTS][v%PARTS] = value[ACC_BITS-1:0];
+    assign misfit[v]              = value[31:ACC_BITS-1] != {(33 - ACC_BITS) {value[31]}};
+  end
+  axis_register #(
+      .WIDTH(ACC_BITS * PARTS * LANES + 2)
+  ) u_value_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_a_tvalid),
       .in_ready (s_axis_a_tready),
-      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
+      .in_data  ({|misfit, s_axis_a_tlast, a_in}),
       .out_valid(a_valid),
       .out_ready(data_ready && h_valid),
-      .out_data ({a_last, a_data})
+      .out_data ({a_misfit, a_last, a_data})
   );
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(16 * LANES + 1)
-  ) u_residual_slice (
+  ) u_residual_register (
       .clk,
       .rst_n,
       .in_valid (s_axis_h_tvalid),
@@ -112,8 +129,11 @@ module vu
   scale_unit #(
       .LANES(LANES),
       .PARTS(PARTS),
+      .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
-      .QUANTIZE(1'b0)
+      .KEEP(KEEP),
+      .QUANTIZE(1'b0),
+      .COMMON(1'b0)
   ) u_scale (
       .clk,
       .rst_n,
@@ -124,6 +144,7 @@ module vu
       .data_valid(a_valid && h_valid),
       .data_ready,
       .data(a_data),
+      .data_misfit(a_misfit),
       .data_last(a_last),
       .data_last_differs(a_last != h_last),
       .enable,
@@ -134,7 +155,9 @@ module vu
       .last(level_last),
       .bank(level_bank),
       .lane_valid(level_lane_valid),
-      .level,
+      .kept,
+      .sign,
+      .over,
       .error_code(error)
   );
 
@@ -153,6 +176,7 @@ module vu
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     logic signed [15:0] h;
     logic signed [SUM_BITS-1:0] sum;
+    logic sum_over, sum_sign;  // of the level in `sum`
 
     delay #(
         .WIDTH (16),
@@ -163,7 +187,13 @@ module vu
         .in (h_data[l]),
         .out(h)
     );
-    always_ff @(posedge clk) if (enable) sum <= SUM_BITS'($signed(level[l])) + SUM_BITS'(h);
+    always_ff @(posedge clk) begin
+      if (enable) begin
+        sum      <= SUM_BITS'($signed({sign[l], kept[l]})) + SUM_BITS'(h);
+        sum_over <= over[l];
+        sum_sign <= sign[l];
+      end
+    end
     sat16 #(
         .WIDTH(SUM_BITS)
     ) u_saturate (
@@ -171,6 +201,8 @@ module vu
         .enable,
         .count(lane_valid[l]),
         .value(sum),
+        .over(sum_over),
+        .over_sign(sum_sign),
         .result(result[l]),
         .changed(changed[l])
     );

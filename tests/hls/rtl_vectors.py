@@ -17,15 +17,16 @@ from batflow.hls.vector_protocol import ScaleJob, VectorConfig
 
 from .rtl_engines import require_verilator
 
-# Wide with one part, odd sizes with two parts; VU with two parts, whose level is the wider one.
+# Wide accumulators, whose products take pieces, and those of one DSP a product; odd sizes; one and two parts.
 CONFIGS = {
     "qu": VectorConfig(lanes=8, parts=1, max_channels=96),
-    "qu_pair": VectorConfig(lanes=3, parts=2, max_channels=40),
+    "qu_pair": VectorConfig(lanes=3, parts=2, max_channels=40, acc_bits=27),
+    "qu_narrow": VectorConfig(lanes=4, parts=1, max_channels=72, acc_bits=20),
+    "vu": VectorConfig(lanes=4, parts=1, max_channels=64, acc_bits=27),
     "vu_pair": VectorConfig(lanes=5, parts=2, max_channels=64),
 }
 NAMES = pytest.mark.parametrize("name", list(CONFIGS))
 FORMATS = [Format(bits, signed) for bits in range(1, 9) for signed in (False, True)]
-INT32 = (-(1 << 31), (1 << 31) - 1)
 MOST_C = (1 << 45) - 1
 
 
@@ -46,7 +47,7 @@ def random_job(
     columns = 1 if rng.random() < 0.3 else channels
     target = None if name.startswith("vu") else FORMATS[int(rng.integers(len(FORMATS)))]
     scale = 16 if target is None else target.bits + 1
-    size, shift = int(rng.integers(3, 32)), int(rng.integers(0, 41))
+    size, shift = int(rng.integers(3, config.acc_bits + 1)), int(rng.integers(0, 41))
     weight = int(np.clip(shift + scale - size, 1, 15))
     accs = rng.integers(-(1 << size - 1), 1 << size - 1, (config.parts, rows, channels))
     M = rng.integers(-(1 << weight) + 1, 1 << weight, (config.parts, columns))

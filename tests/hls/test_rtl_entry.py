@@ -27,9 +27,11 @@ SIZES = {
 MAX_FFN = 200
 NAMES = pytest.mark.parametrize("name", list(SIZES))
 _SOURCES = (
-    *("qmm_pkg", "vector_pkg", "bat_pkg", "plane_pkg", "axis_skid", "sync_fifo", "side_credit", "sdp_ram"),
+    *("qmm_pkg", "vector_pkg", "bat_pkg", "plane_pkg", "axis_skid", "axis_register", "sync_fifo"),
+    *("side_credit", "sdp_ram"),
     *("plane_buffer", "plane_writer", "plane_reader", "act_feeder", "residual_buffer", "tile_walk"),
-    *("multiply", "delay", "dyadic", "constant_table", "constant_loader", "scale_unit", "qu", "entry"),
+    *("multiply", "delay", "shift_window", "dyadic", "constant_table", "constant_loader", "scale_unit"),
+    *("qu", "entry"),
 )
 
 

@@ -289,8 +289,8 @@ def test_impossible_parameters_are_named(change: dict[str, int], words: str) -> 
 def test_lint_is_clean_in_every_form() -> None:
     require_verilator()
     modules = [norm_module(NormConfig(lanes, 384, banks)) for lanes, banks in ((1, 2), (6, 5), (16, 3))]
-    for lanes, parts in ((1, 1), (1, 2), (5, 1), (16, 2)):
-        modules += [make(VectorConfig(lanes, parts, 384)) for make in (qu_module, vu_module)]
+    for lanes, parts, bits in ((1, 1, 32), (1, 2, 27), (5, 1, 17), (16, 2, 28)):
+        modules += [make(VectorConfig(lanes, parts, 384, bits)) for make in (qu_module, vu_module)]
     for module in modules:
         options = [f"-G{key}={value}" for key, value in module.parameters.items()]
         command = [

@@ -19,7 +19,7 @@ from batflow.hls.vector_protocol import ScaleJob, scale_constants, stream, until
 from .programs import random_ids, random_program
 from .rtl_engines import engine as qmm_engine
 from .rtl_engines import random_acts, random_weights
-from .rtl_vectors import CONFIGS, FORMATS, INT32, MOST_C, NAMES, expected, random_job, run_jobs, unit
+from .rtl_vectors import CONFIGS, FORMATS, MOST_C, NAMES, expected, random_job, run_jobs, unit
 
 
 @NAMES
@@ -30,7 +30,7 @@ def test_random_jobs_back_to_back_equal_the_reference_on_time(name: str) -> None
         jobs = [random_job(rng, name) for _ in range(rng.integers(1, 7))]
         assert run_jobs(name, jobs) == unit(name).cycles(jobs), f"trial {trial}"
         seen |= {int(value) for job in jobs for value in expected(job)[0].ravel()}
-    assert len(seen) > 200  # the jobs spread, or equality would prove little
+    assert len(seen) > 190  # the jobs spread, or equality would prove little
 
 
 @NAMES
@@ -48,7 +48,7 @@ def test_closed_form_of_the_headers() -> None:
         assert unit(name).cycles([job]) == job.constant_beats + job.beats(lanes) + depth
 
 
-@pytest.mark.parametrize("name", ["qu", "qu_pair"])
+@pytest.mark.parametrize("name", ["qu", "qu_pair", "qu_narrow"])
 def test_every_format_at_its_bounds_and_ties(name: str) -> None:
     """Levels on both sides of every bound, of zero, and exactly at halves."""
     config = CONFIGS[name]
@@ -69,9 +69,10 @@ def test_every_format_at_its_bounds_and_ties(name: str) -> None:
 @NAMES
 def test_extreme_operands(name: str) -> None:
     config = CONFIGS[name]
+    most = (1 << config.acc_bits - 1) - 1
     corners = [
         (acc, M, C, h)
-        for acc in (*INT32, -INT32[1], -1, 0, 1)
+        for acc in (-most - 1, most, -most, -1, 0, 1)
         for M in (-(1 << 15), (1 << 15) - 1, 0, 1)
         for C in (-MOST_C, MOST_C, 0)
         for h in (-(1 << 15), (1 << 15) - 1)

@@ -74,6 +74,13 @@ def test_wrong_beats_are_reported(name: str) -> None:
                 job,
                 f"error_code {code}",
             )
+    bits = CONFIGS[name].acc_bits
+    for value in (1 << bits - 1, -(1 << bits - 1) - 1):
+        if bits == 32:
+            continue
+        data = good[1].data.copy()
+        data[1].view("<i4")[-1] = value
+        _fails(name, [good[0], replace(good[1], data=data), *good[2:]], job, "error_code 6")
     short = Beats(good[1].data[:-1].copy(), good[1].last[:-1].copy())
     _fails(name, [good[0], short, *good[2:]], job, "stalled")
 
@@ -84,6 +91,7 @@ def test_wrong_beats_are_reported(name: str) -> None:
         ({"parts": 3}, "PARTS 3 1 or 2"),
         ({"max_channels": 8}, "MAX_CHANNELS 8 must be above LANES 8"),
         ({"max_channels": 65536}, "MAX_CHANNELS 65536 must be"),
+        ({"acc_bits": 33}, "ACC_BITS 33 must be 2..32"),
     ],
 )
 def test_impossible_parameters_are_named(change: dict[str, int], words: str) -> None:
