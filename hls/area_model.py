@@ -42,15 +42,15 @@ class Area:
 
 
 LANE_COSTS: dict[str, tuple[Area, Area]] = {
-    "qu": (Area(lut=653, ff=842), Area(lut=388, ff=324, dsp=2)),
-    "vu": (Area(lut=654, ff=926), Area(lut=437, ff=432, dsp=2)),
-    "softmax": (Area(lut=1621, ff=1650, dsp=2), Area(lut=331, ff=175, dsp=2)),
-    "layernorm": (Area(lut=1315, ff=1839, dsp=13), Area(lut=608, ff=737, dsp=5)),
+    "qu": (Area(lut=444, ff=740), Area(lut=172, ff=271, dsp=1)),
+    "vu": (Area(lut=476, ff=813), Area(lut=217, ff=348, dsp=1)),
+    "softmax": (Area(lut=700, ff=1224), Area(lut=319, ff=242, dsp=2)),
+    "layernorm": (Area(lut=902, ff=1347, dsp=8), Area(lut=400, ff=769, dsp=4)),
 }
 """By unit, (what is there once, what is there once a lane), LUTs of memories apart.
 
 The line through LANES 2 (``benchmarks/qor``) and LANES 4 (``hls.synth.synthesize`` of the unit with 768
-channels, or 128 keys and 12 score bits).
+channels and 24 accumulator bits, or 128 keys and 25 score bits).
 """
 CONTROL = Area(lut=2500, ff=4000, dsp=2)
 """Once a module: sequencer, readers, feeds, queues, walks."""
