@@ -4,8 +4,8 @@
     python benchmarks/cycle_model.py [--output benchmarks/results/cycle_model.json]
 
 Six builds, five cases each: program shape, kinds, bits, lengths, memory latency and bandwidth are random.
-A case that the output file already has, of the same build, is not run again, so the command can be
-interrupted. A build takes one to three minutes of a core.
+A case that the output file already has, of the same build, is not simulated again, so the command can
+be interrupted. A build takes one to three minutes of a core.
 """
 
 from __future__ import annotations
@@ -29,12 +29,19 @@ from batflow.files import read_json, write_json  # noqa: E402
 from batflow.hls.config import AcceleratorConfig  # noqa: E402
 from batflow.hls.cosim import CosimEngine  # noqa: E402
 from batflow.hls.cosim_build import build_cosim  # noqa: E402
-from batflow.hls.cycle_model import Prediction, predict, program_shape  # noqa: E402
+from batflow.hls.cycle_model import ModelShape, predict  # noqa: E402
 from batflow.hls.packing import WeightKind  # noqa: E402
 from tests.hls.programs import random_program  # noqa: E402
 
 OUTPUT = ROOT / "benchmarks" / "results" / "cycle_model.json"
 CASES = 5
+COUNTERS = {
+    "cycles": "TOTAL",
+    "mha_busy": "MHA_BUSY",
+    "ffn_busy": "FFN_BUSY",
+    "taking": "QMM_BUSY",
+    "weight_wait": "WEIGHT_WAIT",
+}
 Case = dict[str, Any]
 
 
@@ -92,8 +99,8 @@ def random_run(name: str, seed: int) -> Run:
     )  # fmt: skip
 
 
-def measure(run: Run, library: Path) -> Case:
-    """Clocks of a case by cosim and by the model, and the model's relative error."""
+def simulate(run: Run, library: Path) -> dict[str, int]:
+    """Clocks of a case by cosim."""
     os.environ["BATFLOW_MEMORY_LATENCY"] = str(run.latency)
     os.environ["BATFLOW_MEMORY_BYTES"] = str(1024 * run.bandwidth)
     program = random_program(
@@ -107,31 +114,24 @@ def measure(run: Run, library: Path) -> Case:
         counters = engine.run(rows).counters
     finally:
         engine.close()
+    return {name: counters[f"CYCLES_{register}"] for name, register in COUNTERS.items()}
+
+
+def compare(run: Run, cosim: dict[str, int]) -> Case:
+    """A case with clocks of cosim and of the model, and the model's relative error."""
     memory = {"memory_latency_cycles": run.latency, "memory_bytes_per_cycle": run.bandwidth}
     config = BUILDS[run.build].model_copy(update=memory)
-    return {**asdict(run), **compared(counters, predict(config, program_shape(program), run.lengths))}
-
-
-def compared(counters: dict[str, int], model: Prediction) -> Case:
-    """Counters of cosim beside the model's."""
-    total = counters["CYCLES_TOTAL"]
-    return {
-        "cosim": {
-            "cycles": total,
-            "mha_busy": counters["CYCLES_MHA_BUSY"],
-            "ffn_busy": counters["CYCLES_FFN_BUSY"],
-            "taking": counters["CYCLES_QMM_BUSY"],
-            "weight_wait": counters["CYCLES_WEIGHT_WAIT"],
-        },
-        "model": {
-            "cycles": model.cycles,
-            "mha_busy": model.mha_busy,
-            "ffn_busy": model.ffn_busy,
-            "taking": model.mha_taking + model.ffn_taking,
-            "weight_wait": model.weight_wait,
-        },
-        "error": round(model.cycles / total - 1, 5),
+    shape = ModelShape.uniform(run.layers, run.hidden, run.heads, run.ffn, run.bits, run.kind)
+    found = predict(config, shape, run.lengths)
+    model = {
+        "cycles": found.cycles,
+        "mha_busy": found.mha_busy,
+        "ffn_busy": found.ffn_busy,
+        "taking": found.mha_taking + found.ffn_taking,
+        "weight_wait": found.weight_wait,
     }
+    error = round(found.cycles / cosim["cycles"] - 1, 5)
+    return {**asdict(run), "cosim": cosim, "model": model, "error": error}
 
 
 def _known(output: Path) -> dict[str, Case]:
@@ -176,7 +176,9 @@ def main() -> None:
         library = build_cosim(config)
         for seed in range(CASES):
             key = f"{name}/{seed}/{library.parent.name}"
-            cases[key] = known.get(key) or measure(random_run(name, seed), library)
+            run = random_run(name, seed)
+            cosim = known[key]["cosim"] if key in known else simulate(run, library)
+            cases[key] = compare(run, cosim)
             print(f"{name}/{seed}: cosim {cases[key]['cosim']}, error {cases[key]['error']:+.2%}", flush=True)
             write_json(output, summary(_rest(known, cases) | cases))
 

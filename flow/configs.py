@@ -19,7 +19,7 @@ from batflow.hls.program import MATRICES
 from batflow.hls.program_io import load_program
 from batflow.overlays.board import Board, load_board
 
-SHAPES = {"bert-base": (12, 768, 12, 3072), "bert-tiny": (2, 128, 2, 512), "demo": (2, 256, 4, 1024)}
+SHAPES = {"bert-base": (12, 768, 12, 3072), "bert-tiny": (2, 128, 2, 512), "demo": (2, 384, 12, 1536)}
 """Shapes by name: layers, hidden size, heads, FFN size."""
 
 

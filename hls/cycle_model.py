@@ -112,7 +112,10 @@ class _Run:
         shape = layers[0]
         dims = Dimensions(shape.hidden, shape.heads, shape.ffn)
         shared = Bandwidth(config.memory_bytes_per_cycle)
-        ports = [Port(config.weight_bus_bits // 8, config.memory_latency_cycles, shared) for _ in range(2)]
+        ports = [
+            Port(config.weight_bus_bits // 8, config.memory_latency_cycles, shared, first)
+            for first in (True, False)
+        ]
         self.mha = Module(_sizes(config, config.qmm_tokens), dims, True, ports[0])
         tokens = config.ffn_qmm_tokens or config.qmm_tokens
         self.ffn = Module(_sizes(config, tokens), dims, False, ports[1])

@@ -20,33 +20,50 @@ _WORD = 8
 
 
 class Bandwidth:
-    """Bytes that the memory gives, first asked first served, in bins of some clocks."""
+    """Bytes that the memory gives, in bins of some clocks. Requests with ``first`` win over others.
+
+    Where one comes after the others of its time were given theirs, what it takes from them is taken from
+    later clocks: their own times stay.
+    """
 
     def __init__(self, bytes_per_clock: int) -> None:
         self.capacity = bytes_per_clock * _BIN
         self._used: dict[int, int] = {}
+        self._first: dict[int, int] = {}
 
-    def move(self, start: int, size: int, width: int) -> int:
+    def move(self, start: int, size: int, width: int, first: bool) -> int:
         """Clock after the last of ``size`` bytes that move from ``start`` on, ``width`` a clock at most."""
         clock = start
         while size > 0:
             index, offset = divmod(clock, _BIN)
-            used = self._used.get(index, 0)
-            rate = min(width * _BIN, self.capacity - used)
-            room = min((_BIN - offset) * width, self.capacity - used)
-            taken = min(room, size)
+            free = self.capacity - (self._first if first else self._used).get(index, 0)
+            taken = min((_BIN - offset) * width, free, size)
             if taken > 0:
-                self._used[index] = used + taken
+                self._charge(index, taken, first)
                 size -= taken
+            rate = min(width * _BIN, free)
             clock = (index + 1) * _BIN if size > 0 else clock + -(-taken * _BIN // max(rate, 1))
         return max(clock, start + 1)
 
+    def _charge(self, index: int, size: int, first: bool) -> None:
+        if first:
+            self._first[index] = self._first.get(index, 0) + size
+        while size > 0:
+            used = self._used.get(index, 0)
+            taken = min(size, self.capacity - used)
+            self._used[index] = used + taken
+            size -= taken
+            index += 1
+
 
 class Port:
-    """One module's read port. ``width``: bytes of a beat. ``latency``: clocks from address to data."""
+    """One module's read port. ``width``: bytes of a beat. ``latency``: clocks from address to data.
 
-    def __init__(self, width: int, latency: int, shared: Bandwidth) -> None:
-        self.width, self.latency, self.shared = width, latency, shared
+    ``first``: it wins where both want the memory, as MHA's does in cosim.
+    """
+
+    def __init__(self, width: int, latency: int, shared: Bandwidth, first: bool) -> None:
+        self.width, self.latency, self.shared, self.first = width, latency, shared, first
         self.burst = min(_BURST_BEATS * width, _BURST_BYTES)
         self.free = 0  # clock after the last beat that has left
         self.issued = 0  # clock of the last address
@@ -60,7 +77,7 @@ class Port:
             part = min(left, self.burst)
             self.issued = max(asked, self.issued + 1, self._ends[0] + 1)
             start = max(self.issued + self.latency, self.free, taken - _BEAT)
-            self.free = self.shared.move(start, part, self.width)
+            self.free = self.shared.move(start, part, self.width, self.first)
             self._ends.append(self.free)
             left -= part
         return self.free

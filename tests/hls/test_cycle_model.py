@@ -31,7 +31,7 @@ Case = tuple[int, int, int, int, int, WeightKind, tuple[int, ...], int, int]
 CASES: list[Case] = [
     (2, 64, 4, 128, 4, "binary", (32, 32, 32), 64, 96),
     (1, 32, 1, 128, 1, "ternary", (5,), 64, 96),
-    (3, 64, 8, 96, 2, "wtws", (17, 32, 1, 8), 200, 96),
+    (3, 64, 4, 96, 2, "wtws", (17, 32, 1, 8), 200, 96),
     (2, 64, 2, 128, 3, "binary", (30, 20), 16, 2),
 ]
 
@@ -99,14 +99,14 @@ def test_layers_may_differ() -> None:
 
 @pytest.mark.parametrize("lengths", [[], [0]])
 def test_a_batch_without_rows_is_refused(lengths: list[int]) -> None:
-    with pytest.raises(InputError, match="at least one sequence"):
+    with pytest.raises(InputError, match="one sequence of at least one token"):
         predict(CONFIG, SHAPE, lengths)
 
 
 def test_ports_share_the_bandwidth() -> None:
     alone, shared = Bandwidth(16), Bandwidth(16)
-    single = Port(16, 10, alone).weights(0, 1 << 14, 0)
-    ports = [Port(16, 10, shared) for _ in range(2)]
+    single = Port(16, 10, alone, True).weights(0, 1 << 14, 0)
+    ports = [Port(16, 10, shared, first) for first in (True, False)]
     both = max(port.weights(0, 1 << 14, 0) for port in ports)
     assert single == pytest.approx((1 << 14) / 16, rel=0.1)
     assert both == pytest.approx(2 * single, rel=0.1)
