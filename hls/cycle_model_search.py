@@ -22,7 +22,7 @@ from .cycle_model_units import STREAM_VALUES
 from .rtl_limits import rtl_faults
 
 SEQUENCES = 6
-TOKENS = (4, 8, 12, 16, 24, 32, 48, 64)
+TOKENS = (4, 8, 12, 16, 20, 24, 32, 48, 64)
 OUTPUTS = (16, 32, 64, 128)
 SIMDS = (64, 128, 256, 512)
 LANES = (4, 8, 16, 32, 64, 128)
