@@ -100,7 +100,8 @@ class _Item:
 
 def _sizes(config: AcceleratorConfig, tokens: int) -> Sizes:
     build = Build(tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes)
-    return Sizes(build, config.activation_tokens, config.result_tiles, config.max_tokens, config.max_hidden)
+    maxima = (config.max_tokens, config.max_hidden, config.max_heads)
+    return Sizes(build, config.activation_tokens, config.result_tiles, *maxima)
 
 
 class _Run:

@@ -22,7 +22,7 @@ FEED = 9  # rows written to their first beat taken by the engine
 ROUTE = 2
 SCALE = 11  # a beat taken from the engine, through QU, to a written row
 RESIDUAL = 9  # the same through VU to the tile reorder
-QUEUE = 4  # jobs that wait at a stage
+QUEUE = 4  # jobs that wait at a stage of FFN; MHA has room for those of all heads too
 DESCRIPTOR_BYTES = 448
 DESCRIPTOR_FIELDS = 61  # clocks from its first beat to the layer
 ANNOUNCE = 3
@@ -40,6 +40,7 @@ class Sizes:
     result_tiles: int
     max_tokens: int
     max_hidden: int
+    max_heads: int
 
     @property
     def on_chip_words(self) -> int:
@@ -51,8 +52,8 @@ class Sizes:
 class Loader:
     """A weight buffer of two banks: when each became free, and when the last load ended."""
 
+    popped: deque[int]
     ends: deque[int] = field(default_factory=lambda: deque([-1, -1], maxlen=2))
-    popped: deque[int] = field(default_factory=lambda: deque([-1] * QUEUE, maxlen=QUEUE))
     busy: int = -1
 
     def begin(self, known: int) -> int:
@@ -81,7 +82,8 @@ class Module:
         self.softmax = Softmax(build.lanes, sizes.max_tokens)
         self.norm = Norm(build.lanes, sizes.max_hidden)
         self.counts = Counts()
-        self.memory, self.on_chip = Loader(), Loader()
+        queue = QUEUE + 2 * sizes.max_heads if attention else QUEUE
+        self.memory, self.on_chip = Loader(self._queue(queue)), Loader(self._queue(queue))
         self.items: list[tuple[int, list[int]]] = []  # opened: announced, rows
         self._freed_x = deque([0, 0], maxlen=2)
         self._freed_h = deque([0, 0], maxlen=2)
@@ -89,9 +91,9 @@ class Module:
         self._tile_ends: deque[int] = deque([-1, -1], maxlen=2)
         self._store: deque[int] = deque([-1] * sizes.result_tiles, maxlen=sizes.result_tiles)
         self._drained = 0
-        self._act_pops = self._queue(QUEUE + 2)
-        self._computed = self._queue(QUEUE)
-        self._result_pops, self._score_pops = self._queue(QUEUE), self._queue(QUEUE)
+        self._act_pops = self._queue(queue + 2)
+        self._computed = self._queue(queue)
+        self._result_pops, self._score_pops = self._queue(queue), self._queue(queue)
         self._qu_ends = self._queue(2)
         self._vu_ends = self._queue(2)
         self._qu_loaded = self._vu_loaded = self._busy_until = 0

@@ -26,6 +26,7 @@ _LUT_MEMORY = {
 }  # fmt: skip
 _FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")
 _BLOCK_RAM = {"RAMB36E2": 1.0, "RAMB18E2": 0.5}
+_OTHERS = ("INV", "LUT6_2", "CARRY4", "CARRY8", "URAM288", "DSP48E2")
 _FREE = ("MUXF7", "MUXF8", "MUXF9", "BUFG", "GND", "VCC")
 
 
@@ -87,8 +88,9 @@ def resources_of(cells: Mapping[str, int]) -> Resources:
     """
     luts = {n: cells.get(f"LUT{n}", 0) for n in range(1, 7)}
     luts[1] += cells.get("INV", 0)
+    luts[6] += cells.get("LUT6_2", 0)  # two outputs of one site
     memory = sum(cells.get(kind, 0) * each for kind, each in _LUT_MEMORY.items())
-    known = {*_LUT_MEMORY, *_FLIP_FLOPS, *_BLOCK_RAM, *_FREE, "INV", "CARRY4", "CARRY8", "URAM288", "DSP48E2"}
+    known = {*_LUT_MEMORY, *_FLIP_FLOPS, *_BLOCK_RAM, *_FREE, *_OTHERS}
     unknown = sorted(set(cells) - known - {f"LUT{n}" for n in luts})
     if unknown:
         raise EngineError(f"synthesis left cells that are not counted: {', '.join(unknown[:5])}")
