@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# make demo | test | lint | notebook | clean. Each makes .venv first; a second run is quick.
+# make demo | test | lint | notebook | bench-rtl | clean. Each makes .venv first; a second run is quick.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest notebook clean
+.PHONY: help demo test lint pytest notebook bench-rtl clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,7 @@ help:
 	@echo "make test      every check and test"
 	@echo "make lint      the static checks alone"
 	@echo "make notebook  run the quickstart; build/quickstart.ipynb holds the outputs"
+	@echo "make bench-rtl the whole accelerator at BERT-base size in cosim; writes benchmarks/results/bat_rtl.json"
 	@echo "make clean     remove build products and caches (not .venv, not runs/)"
 
 $(INSTALLED): pyproject.toml scripts/bootstrap.sh
@@ -40,6 +41,9 @@ pytest: $(INSTALLED)
 notebook: $(INSTALLED)
 	@mkdir -p build
 	@$(BIN)/jupyter-execute --kernel_name=python3 --output="$(CURDIR)/build/quickstart.ipynb" notebooks/quickstart.ipynb
+
+bench-rtl: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bat_rtl
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
