@@ -38,7 +38,7 @@ CASES: list[Case] = [
 
 @functools.cache
 def library() -> str:
-    """The build, once a session."""
+    """The build, made once for all tests."""
     require_verilator()
     return str(build_cosim(CONFIG))
 

