@@ -117,9 +117,9 @@ def steady_share(timeline: dict[str, Any]) -> float:
 def simulated_macs(case: Case, counters: dict[str, int]) -> int:
     """Binary multiply-accumulates of all steps."""
     unit = case.config.qmm_outputs * case.config.qmm_simd_bits
-    ffn_tokens = case.config.ffn_qmm_tokens or case.config.qmm_tokens
-    steps = (counters["CYCLES_MHA_QMM"] * case.config.qmm_tokens, counters["CYCLES_FFN_QMM"] * ffn_tokens)
-    return unit * sum(steps)
+    rows = counters["CYCLES_MHA_QMM"] * case.config.qmm_tokens
+    rows += counters["CYCLES_FFN_QMM"] * case.config.ffn_tokens
+    return unit * rows
 
 
 def cosim_figures() -> dict[str, Figure]:
@@ -151,8 +151,7 @@ def model_figures() -> dict[str, Figure]:
         candidate = evaluate(config, shape, LENGTH, limits)
         roof = tops(shape, LENGTH, limits.memory_gbytes_per_s * 1e9 / weight_bytes(shape))
         array = area(config)
-        macs = (config.qmm_tokens + (config.ffn_qmm_tokens or config.qmm_tokens)) * config.qmm_outputs
-        macs *= config.qmm_simd_bits
+        macs = config.binary_macs_per_cycle
         arrays = sum(part.lut for key, part in array.items() if "array" in key)
         found |= {
             f"{name}_tops": figure(round(candidate.tops, 2), "TOPS", "estimate"),

@@ -151,9 +151,7 @@ def draw_roofline(found: Found, shape: ModelShape, length: int, limits: Limits, 
     )  # fmt: skip
     for index, candidate in enumerate(found.best[:3]):
         config = candidate.config
-        tokens = config.qmm_tokens + (config.ffn_qmm_tokens or config.qmm_tokens)
-        macs = tokens * config.qmm_outputs * config.qmm_simd_bits
-        roof = 2 * macs * limits.clock_mhz * 1e6 / 1e12 / max(shape.bits.values())
+        roof = 2 * config.binary_macs_per_cycle * limits.clock_mhz * 1e6 / 1e12 / max(shape.bits.values())
         label = f"{config.qmm_tokens}+{config.ffn_qmm_tokens} x {config.qmm_outputs} x {config.qmm_simd_bits}"
         axes.plot(
             [intensity],

@@ -26,7 +26,8 @@ from .bat_records import (
     Weight,
     Work,
 )
-from .image import ALIGN, DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS
+from .config import AcceleratorConfig
+from .image import ALIGN, DESCRIPTOR_BYTES, DESCRIPTOR_FIELDS
 from .packing import BLOCK_ROWS, KINDS
 
 Descriptor = Mapping[str, int]
@@ -42,6 +43,12 @@ class Build:
     outputs: int
     simd: int
     lanes: int
+
+
+def module_build(config: AcceleratorConfig, attention: bool) -> Build:
+    """The build of MHA, or of FFN, in ``config``."""
+    tokens = config.qmm_tokens if attention else config.ffn_tokens
+    return Build(tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes)
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,7 @@ def read_descriptor(image: bytes, offset: int) -> dict[str, int]:
 
 def descriptor_command(base: int, table: int, layer: int) -> Read:
     """The command for a layer's descriptor; ``table`` is the byte offset of layer 0's."""
-    size = DESCRIPTOR_WORDS * 8
-    return Read(Data.DESCRIPTOR, base + table + layer * size, size)
+    return Read(Data.DESCRIPTOR, base + table + layer * DESCRIPTOR_BYTES, DESCRIPTOR_BYTES)
 
 
 def _matrix_bytes(dims: Dimensions, layer: Descriptor, name: str) -> tuple[int, int]:
@@ -253,3 +259,10 @@ def ffn_jobs(build: Build, dims: Dimensions, layer: Descriptor, work: Work, bank
     down = _memory_job(build, dims, layer, work, bank, "ffn2")
     down = _act(down, Act.MID, layer["ffn_mid_bits"], signed=False)
     return [up, replace(down, target=Target.RESIDUAL, last=True)]
+
+
+def module_jobs(
+    build: Build, dims: Dimensions, layer: Descriptor, work: Work, bank: int, attention: bool
+) -> list[Job]:
+    """The jobs of MHA, or of FFN."""
+    return (mha_jobs if attention else ffn_jobs)(build, dims, layer, work, bank)

@@ -112,6 +112,22 @@ class Job:
     head_stride: int
     scale: Scale
 
+    @property
+    def tile_steps(self) -> int:
+        """Clocks in which the engine takes operands for one tile of results."""
+        return self.act_planes * self.weight_planes * self.k_words
+
+    @property
+    def steps(self) -> int:
+        """Clocks in which the engine takes operands."""
+        return self.tile_steps * self.token_tiles * self.output_tiles
+
+    @property
+    def binary_macs(self) -> int:
+        """Products of one bit with one bit, padding not counted."""
+        values = self.rows * self.channels * (2 if self.two_part else 1)
+        return values * self.k_bits * self.act_planes * self.weight_planes
+
 
 @dataclass(frozen=True)
 class Read:

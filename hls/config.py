@@ -75,6 +75,16 @@ class AcceleratorConfig(BaseModel):
             raise ValueError(f"must be a power of two, not {value}")
         return value
 
+    @property
+    def ffn_tokens(self) -> int:
+        """Token rows in parallel in FFN's engine."""
+        return self.ffn_qmm_tokens or self.qmm_tokens
+
+    @property
+    def binary_macs_per_cycle(self) -> int:
+        """Products of one bit with one bit that both arrays make in a cycle."""
+        return (self.qmm_tokens + self.ffn_tokens) * self.qmm_outputs * self.qmm_simd_bits
+
     def canonical_json(self) -> str:
         """The config as canonical JSON (sorted keys, no spaces)."""
         return json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))

@@ -92,7 +92,7 @@ def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS
     require_rtl(config)
     return {
         "MHA_TOKENS": config.qmm_tokens,
-        "FFN_TOKENS": config.ffn_qmm_tokens or config.qmm_tokens,
+        "FFN_TOKENS": config.ffn_tokens,
         "OUTPUTS": config.qmm_outputs,
         "SIMD": config.qmm_simd_bits,
         "LANES": config.vu_lanes,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from batflow.errors import InputError
 
-from .bat_jobs import Build, Dimensions
+from .bat_jobs import Dimensions, module_build
 from .bat_records import Work
 from .config import AcceleratorConfig
 from .cycle_model_memory import Bandwidth, Port
@@ -98,8 +98,8 @@ class _Item:
     announced: int
 
 
-def _sizes(config: AcceleratorConfig, tokens: int) -> Sizes:
-    build = Build(tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes)
+def _sizes(config: AcceleratorConfig, attention: bool) -> Sizes:
+    build = module_build(config, attention)
     maxima = (config.max_tokens, config.max_hidden, config.max_heads)
     return Sizes(build, config.activation_tokens, config.result_tiles, *maxima)
 
@@ -117,9 +117,8 @@ class _Run:
             Port(config.weight_bus_bits // 8, config.memory_latency_cycles, shared, first)
             for first in (True, False)
         ]
-        self.mha = Module(_sizes(config, config.qmm_tokens), dims, True, ports[0])
-        tokens = config.ffn_qmm_tokens or config.qmm_tokens
-        self.ffn = Module(_sizes(config, tokens), dims, False, ports[1])
+        self.mha = Module(_sizes(config, True), dims, True, ports[0])
+        self.ffn = Module(_sizes(config, False), dims, False, ports[1])
         self.descriptors = [layer.descriptor() for layer in layers]
         self.lengths, self.in_flight = lengths, config.sequences_in_flight
         self.beats = shape.hidden // STREAM_VALUES

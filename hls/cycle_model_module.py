@@ -11,10 +11,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import gcd
 
-from .bat_jobs import Build, Descriptor, Dimensions, ffn_jobs, mha_jobs, section_commands
+from .bat_jobs import Build, Descriptor, Dimensions, module_jobs, section_commands
 from .bat_records import Act, Job, Read, Target, Weight, Work
 from .cycle_model_memory import Port
 from .cycle_model_units import REORDER, Entry, Norm, Sink, Softmax, reached
+from .image import DESCRIPTOR_BYTES
 
 COMPUTE = 6  # last step issued to the tile leaving the result store
 DRAIN = 5  # leaving the store to the first beat taken
@@ -23,7 +24,6 @@ ROUTE = 2
 SCALE = 11  # a beat taken from the engine, through QU, to a written row
 RESIDUAL = 9  # the same through VU to the tile reorder
 QUEUE = 4  # jobs that wait at a stage of FFN; MHA has room for those of all heads too
-DESCRIPTOR_BYTES = 448
 DESCRIPTOR_FIELDS = 61  # clocks from its first beat to the layer
 ANNOUNCE = 3
 
@@ -121,9 +121,7 @@ class Module:
         announced, rows = self.items.pop(0)
         asked = max(announced + ANNOUNCE, self._sections)
         known = self.port.words(asked, DESCRIPTOR_BYTES, DESCRIPTOR_BYTES // 8, 0) + 5
-        sizes = self.sizes.build
-        make = mha_jobs if self.attention else ffn_jobs
-        jobs = make(sizes, self.dims, layer, work, 0)
+        jobs = module_jobs(self.sizes.build, self.dims, layer, work, 0, self.attention)
         reads = section_commands(self.dims, layer, self.attention, 0)
         self._layer = max(known, self._emitted) + 2
         self._emitted = self._layer
@@ -204,8 +202,8 @@ class Module:
         self._computed.append(popped)
         ready = max(ready, popped + 1)
         beats = job.act_planes * job.k_words * build.tokens // self.sizes.act_tokens
-        steps = job.act_planes * job.weight_planes * job.k_words
-        self.counts.taking += steps * job.output_tiles * job.token_tiles
+        steps = job.tile_steps
+        self.counts.taking += job.steps
         results: list[int] = []
         for tile in range(job.token_tiles):
             there = reached(source, tile, build.tokens) + FEED

@@ -14,11 +14,12 @@ from math import ceil, gcd
 from typing import Any
 
 from .area_model import Area, area, total
-from .bat_jobs import Build, Dimensions, ffn_jobs, mha_jobs, section_commands
+from .bat_jobs import Build, Dimensions, module_build, module_jobs, section_commands
 from .bat_records import Job, Target, Work
 from .config import AcceleratorConfig
 from .cycle_model import ModelShape, predict
 from .cycle_model_units import STREAM_VALUES
+from .image import DESCRIPTOR_BYTES
 from .rtl_limits import rtl_faults
 
 SEQUENCES = 6
@@ -109,34 +110,32 @@ def weight_bytes(shape: ModelShape) -> int:
     """Bytes that a sequence reads: weights, constants and descriptors of all layers."""
     dims, descriptor = Dimensions(shape.hidden, shape.heads, shape.ffn), shape.descriptor()
     reads = [r for side in (True, False) for r in section_commands(dims, descriptor, side, 0)]
-    return shape.layers * (sum(read.bytes for read in reads) + 2 * 448)
+    return shape.layers * (sum(read.bytes for read in reads) + 2 * DESCRIPTOR_BYTES)
 
 
 def _clocks(job: Job, build: Build, act_tokens: int) -> tuple[float, float]:
     """(steps, result clocks) of a job; activations that load more slowly count as steps."""
     tiles = job.token_tiles * job.output_tiles
-    steps = job.act_planes * job.weight_planes * job.k_words * tiles
     loads = job.act_planes * job.k_words * build.tokens // act_tokens * job.token_tiles
     beats = tiles * build.tokens * build.outputs / build.lanes
     if job.target is Target.V:
         beats = max(beats, job.token_tiles * job.channels * build.tokens / gcd(build.tokens, 64))
-    return max(steps, loads), beats
+    return max(job.steps, loads), beats
 
 
 def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits) -> Bound:
     """The least clocks a sequence in steady state by each cause alone."""
     dims, descriptor = Dimensions(shape.hidden, shape.heads, shape.ffn), shape.descriptor()
     lanes, causes = config.vu_lanes, dict[str, float]()
-    for name, make in (("MHA", mha_jobs), ("FFN", ffn_jobs)):
-        tokens = config.qmm_tokens if name == "MHA" else config.ffn_qmm_tokens or config.qmm_tokens
-        build = Build(tokens, config.qmm_outputs, config.qmm_simd_bits, lanes)
-        jobs = make(build, dims, descriptor, Work(False, False, 0, 0, length), 0)
+    for name, attention in (("MHA", True), ("FFN", False)):
+        build = module_build(config, attention)
+        jobs = module_jobs(build, dims, descriptor, Work(False, False, 0, 0, length), 0, attention)
         clocks = [_clocks(job, build, config.activation_tokens) for job in jobs]
-        causes[f"{name} array"] = shape.layers * sum(max(steps, 0) for steps, _ in clocks)
+        causes[f"{name} array"] = shape.layers * sum(steps for steps, _ in clocks)
         causes[f"{name} results"] = shape.layers * sum(max(pair) for pair in clocks)
         causes[f"{name} memory port"] = (
             shape.layers
-            * sum(r.bytes for r in section_commands(dims, descriptor, name == "MHA", 0))
+            * sum(r.bytes for r in section_commands(dims, descriptor, attention, 0))
             / (config.weight_bus_bits / 8)
         )
     words = ceil(length / lanes)
@@ -218,8 +217,7 @@ def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area
     faults = shape_faults(config, shape) or rtl_faults(config)
     if faults:
         return faults[0].split(":")[0]
-    tokens = config.qmm_tokens + (config.ffn_qmm_tokens or config.qmm_tokens)
-    if tokens * config.qmm_outputs * config.qmm_simd_bits > limits.max_lut_share * limits.lut:
+    if config.binary_macs_per_cycle > limits.max_lut_share * limits.lut:
         return f"exceeds {limits.name} in lut share with its arrays alone"
     used = total(area(config, limits.uram > 0))
     if fits(used, limits):

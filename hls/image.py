@@ -34,6 +34,7 @@ byte offsets from the image's start (dyadic ``_m`` and ``_c`` are values)."""
 
 DESCRIPTOR_WORDS = -(-len(DESCRIPTOR_FIELDS) // 8) * 8
 """Words of a descriptor: the fields and zeros up to a multiple of 64 bytes."""
+DESCRIPTOR_BYTES = DESCRIPTOR_WORDS * 8
 
 
 @dataclass
@@ -111,16 +112,15 @@ def build_image(program: EncoderProgram, program_hash: str) -> bytes:
     """Return image.bin for ``program``; ``program_hash`` is its 64-digit SHA-256."""
     shape = program.shape
     table = HEADER_WORDS * 8
-    size = DESCRIPTOR_WORDS * 8
-    builder = _Builder(table + size * shape.layers)
+    builder = _Builder(table + DESCRIPTOR_BYTES * shape.layers)
     descriptors = b""
     for layer in program.layers:
         values = _descriptor(layer, builder)
         fields = struct.pack(f"<{len(DESCRIPTOR_FIELDS)}q", *(values[f] for f in DESCRIPTOR_FIELDS))
-        descriptors += fields.ljust(size, b"\0")
+        descriptors += fields.ljust(DESCRIPTOR_BYTES, b"\0")
     total = -(-builder.end // ALIGN) * ALIGN
     dims = (shape.layers, shape.hidden, shape.heads, shape.ffn, shape.max_len)
-    header = (MAGIC, total, int(program_hash[:16], 16), *dims, table, size)
+    header = (MAGIC, total, int(program_hash[:16], 16), *dims, table, DESCRIPTOR_BYTES)
     image = bytearray(total)
     struct.pack_into(f"<{len(header)}Q", image, 0, *header)
     image[table : table + len(descriptors)] = descriptors

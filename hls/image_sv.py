@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .image import DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, HEADER_WORDS, MAGIC
+from .image import DESCRIPTOR_BYTES, DESCRIPTOR_FIELDS, HEADER_WORDS, MAGIC
 from .packing import KINDS
 from .program import SITES
 
@@ -67,7 +67,7 @@ def sv_package() -> str:
         "  /* verilator lint_off UNUSEDPARAM */",
         f"  localparam logic [63:0] IMAGE_MAGIC = {_hex(MAGIC)};",
         f"  localparam int unsigned HEADER_BYTES = {HEADER_WORDS * 8};",
-        f"  localparam int unsigned DESCRIPTOR_BYTES = {DESCRIPTOR_WORDS * 8};",
+        f"  localparam int unsigned DESCRIPTOR_BYTES = {DESCRIPTOR_BYTES};",
         f"  localparam int unsigned DESCRIPTOR_FIELDS = {len(DESCRIPTOR_FIELDS)};",
         f"  localparam int unsigned SITES = {len(SITES)};",
         *(

@@ -7,13 +7,13 @@ take on engines that never wait, and what the RTL's CYCLES_MHA_QMM and CYCLES_FF
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import bat_records
+from .bat_jobs import Dimensions, module_build, module_jobs
 from .config import AcceleratorConfig
-from .program import EncoderProgram, Layer, Matrix, Shape
-
-_SOURCES = {"q": "attn_in", "k": "attn_in", "v": "attn_in", "o": "ctx", "ffn1": "ffn_in", "ffn2": "ffn_mid"}
+from .cycle_model import program_shape
+from .program import EncoderProgram
 
 
 @dataclass(frozen=True)
@@ -30,53 +30,16 @@ class Work:
         return self.mha_steps + self.ffn_steps
 
 
-@dataclass(frozen=True)
-class _Product:
-    """``count`` products [tokens, inputs] x [inputs, outputs] in ``planes`` pairs of bit planes."""
-
-    tokens: int
-    inputs: int
-    outputs: int
-    planes: int
-    parts: int = 1
-    count: int = 1
-
-    def steps(self, tokens: int, outputs: int, simd: int) -> int:
-        """Steps on an array of ``tokens`` rows, ``outputs`` columns and ``simd`` bits."""
-        tiles = -(-self.tokens // tokens) * -(-self.outputs // (outputs // self.parts))
-        return self.count * tiles * -(-self.inputs // simd) * self.planes
-
-    @property
-    def macs(self) -> int:
-        """Products of one bit with one bit."""
-        return self.count * self.tokens * self.inputs * self.outputs * self.parts * self.planes
-
-
-def _linear(layer: Layer, name: str, length: int) -> _Product:
-    matrix: Matrix = layer.matrices[name]
-    planes = layer.formats[_SOURCES[name]].bits * (2 if matrix.kind == "ternary" else 1)
-    parts = 2 if matrix.kind == "wtws" else 1
-    return _Product(length, matrix.inputs, matrix.outputs, planes, parts)
-
-
-def _attention(layer: Layer, shape: Shape, length: int) -> Iterator[_Product]:
-    head = shape.hidden // shape.heads
-    bits = {site: form.bits for site, form in layer.formats.items()}
-    yield _Product(length, head, length, bits["q"] * bits["k"], count=shape.heads)
-    yield _Product(length, length, head, bits["probs"] * bits["v"], count=shape.heads)
-
-
 def sentence_work(program: EncoderProgram, config: AcceleratorConfig, length: int) -> Work:
     """Matrix work of one sentence of ``length`` tokens. Source: ours."""
-    outputs, simd = config.qmm_outputs, config.qmm_simd_bits
-    steps = {"mha": 0, "ffn": 0}
-    macs = 0
-    for layer in program.layers:
-        mha = [_linear(layer, name, length) for name in ("q", "k", "v", "o")]
-        mha += _attention(layer, program.shape, length)
-        ffn = [_linear(layer, name, length) for name in ("ffn1", "ffn2")]
-        steps["mha"] += sum(product.steps(config.qmm_tokens, outputs, simd) for product in mha)
-        rows = config.ffn_qmm_tokens or config.qmm_tokens
-        steps["ffn"] += sum(product.steps(rows, outputs, simd) for product in ffn)
-        macs += sum(product.macs for product in (*mha, *ffn))
-    return Work(steps["mha"], steps["ffn"], macs)
+    shape = program.shape
+    dims = Dimensions(shape.hidden, shape.heads, shape.ffn)
+    steps, macs = {True: 0, False: 0}, 0
+    for layer, described in enumerate(program_shape(program)):
+        work = bat_records.Work(False, False, 0, layer, length)
+        for attention in steps:
+            build = module_build(config, attention)
+            jobs = module_jobs(build, dims, described.descriptor(), work, 0, attention)
+            steps[attention] += sum(job.steps for job in jobs)
+            macs += sum(job.binary_macs for job in jobs)
+    return Work(steps[True], steps[False], macs)

@@ -10,14 +10,14 @@ import numpy as np
 
 from batflow.hls.axis_sim import Bytes
 from batflow.hls.bat_jobs import Dimensions, section_commands
-from batflow.hls.image import DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, HEADER_WORDS
+from batflow.hls.image import DESCRIPTOR_BYTES, DESCRIPTOR_FIELDS, HEADER_WORDS
 from batflow.hls.image_sv import field_limits
 
 from .rtl_benches import ChainConfig
 
 BASE = 0x8_0000_0000
 TABLE = HEADER_WORDS * 8
-SIZE = DESCRIPTOR_WORDS * 8
+SIZE = DESCRIPTOR_BYTES
 
 
 @dataclass(frozen=True)
