@@ -10,20 +10,25 @@ import hashlib
 import json
 import platform
 import re
-import shutil
-import subprocess
 import sysconfig
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batflow.errors import EngineError, InputError, MissingToolError
-from batflow.files import atomic_path, cache_folder
+from batflow.errors import InputError
+from batflow.files import cache_folder
 
 from .config import AcceleratorConfig
 from .rtl_limits import require_rtl
-from .verilator import RTL_FOLDER, Verilator, find_verilator
+from .verilator import (
+    MAKEFLAGS,
+    RTL_FOLDER,
+    Recipe,
+    Verilator,
+    build_tools,
+    cached_library,
+    verilate,
+)
 
 TOP = "bat_accelerator"
 _HLS = Path(__file__).parent
@@ -36,8 +41,6 @@ _HEADERS = (
 _USE = re.compile(r"\b([a-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CFLAGS = "-fPIC -std=gnu++17 -fno-gnu-unique"
-# The runtime itself does little; leaving it unoptimized halves a small build.
-_MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O0 OPT_SLOW=-O0"
 _SPLIT = "40000"
 """Statements of a generated C++ file: keeps the compiler's memory small."""
 WATCHDOG_BITS = 20
@@ -150,7 +153,7 @@ def _cflags() -> str:
 
 def _key(tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str) -> str:
     sources = rtl_sources(TOP, (*build.folders, RTL_FOLDER))
-    facts = (tool.version, _flags(build), _cflags(), _MAKEFLAGS, sysconfig.get_platform(), parameters, header)
+    facts = (tool.version, _flags(build), _cflags(), MAKEFLAGS, sysconfig.get_platform(), parameters, header)
     digest = hashlib.sha256(repr(facts).encode())
     for path in (*sources, _CPP, *(_HLS / name for name in _HEADERS)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -168,40 +171,28 @@ def build_cosim(config: AcceleratorConfig, build: CosimBuild | None = None) -> P
         EngineError: the build fails for another reason.
     """
     build = build or CosimBuild()
-    tool = find_verilator()
-    for name in ("make", "g++"):
-        if shutil.which(name) is None:
-            raise MissingToolError(f"building the cosim engine needs {name}; install g++ and make")
+    tool = build_tools("the cosim engine")
     numbers, header = rtl_parameters(config, build.watchdog_bits), engine_header(config, build.strict)
     parameters = {name: str(value) for name, value in numbers.items()}
     parameters["CONFIG_HASH"] = f"64'h{config.config_hash()}"
     library = cache_folder() / "cosim" / _key(tool, build, parameters, header) / "libbatflow_cosim.so"
-    if not library.is_file():
-        with tempfile.TemporaryDirectory(prefix="batflow_cosim_") as scratch:
-            built = _compile(tool, build, parameters, header, Path(scratch))
-            with atomic_path(library) as temporary:
-                shutil.copyfile(built, temporary)
-    return library
+    return cached_library(
+        library, "batflow_cosim_", lambda folder: _compile(tool, build, parameters, header, folder)
+    )
 
 
 def _compile(
     tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str, folder: Path
 ) -> Path:
     (folder / "batflow_cosim.hpp").write_text(header)
-    includes = f"-I{folder} -I{_HLS}"
-    command = [
-        *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *_flags(build)),
-        *("--top-module", TOP, "--Mdir", str(folder / "obj"), "-o", str(folder / "engine.so")),
-        *("-CFLAGS", f"{_cflags()} {includes}", "-LDFLAGS", "-shared", "-MAKEFLAGS", _MAKEFLAGS),
-        *(f"-G{name}={value}" for name, value in parameters.items()),
-        *map(str, rtl_sources(TOP, (*build.folders, RTL_FOLDER))),
-        str(_CPP),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    if result.returncode:
-        refusal = re.search(r"USERERROR: \S+ (\w+: .*)", result.stderr)
-        if refusal:
-            raise InputError(f"{refusal[1]}; change the accelerator config")
-        lines = [line for line in result.stderr.splitlines() if "rror" in line] or [result.stderr.strip()]
-        raise EngineError(f"the cosim engine does not build: {' | '.join(lines[:4])}")
-    return folder / "engine.so"
+    recipe = Recipe(
+        TOP,
+        tuple(rtl_sources(TOP, (*build.folders, RTL_FOLDER))),
+        parameters,
+        tuple(_flags(build)),
+        f"{_cflags()} -I{folder} -I{_HLS}",
+        _CPP,
+        "change the accelerator config",
+        "the cosim engine does not build",
+    )
+    return verilate(tool, recipe, folder)

