@@ -14,13 +14,7 @@ from batflow.flow import cli
 from batflow.flow.run_folder import start_run
 from batflow.flow.settings import RunConfig
 
-
-def batflow(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["batflow", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
-
+from .commands import batflow
 
 BAD = {
     "unknown run": (["verify", "nothing"], "no run 'nothing'"),

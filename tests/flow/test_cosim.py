@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from batflow.errors import InputError, MissingToolError
-from batflow.flow import check_steps, cli
+from batflow.flow import check_steps
 from batflow.flow.cosim import CosimOptions, _waves, cosim_config, differences, measure
 from batflow.flow.cosim_figures import SHARES, figure_rows
 from batflow.flow.engines import CosimRung, ReferenceRung
@@ -31,6 +30,8 @@ from batflow.hls.program_io import save_program
 from batflow.hls.reference.encoder import Reference
 from tests.hls.programs import random_ids, random_program
 from tests.hls.rtl_engines import require_verilator
+
+from .commands import batflow
 
 # The shape of tiny_run's model, so that one library serves both.
 PROGRAM = random_program(3, layers=2, hidden=32, heads=4, ffn=64, max_len=20, vocab_size=60)
@@ -179,11 +180,9 @@ def test_a_bad_config_is_one_line_and_code_2(
     monkeypatch.setattr(
         "batflow.flow.sentences.held_out", lambda *_: type("Held", (), {"sentences": given()})
     )
-    monkeypatch.setattr(sys, "argv", ["batflow", "cosim", str(run.path), "--config", str(file)])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
+    code = batflow(monkeypatch, "cosim", str(run.path), "--config", str(file))
     error = capfd.readouterr().err
-    assert caught.value.code == 2 and word in error
+    assert code == 2 and word in error
     assert error.startswith("error: ") and error.count("\n") == 1
     assert not run.artefact("cosim.json").exists()
 
@@ -191,8 +190,5 @@ def test_a_bad_config_is_one_line_and_code_2(
 def test_an_rtl_bundle_that_was_not_built(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["batflow", "run", str(run.path), "hello", "--engine", "cosim"])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 2
+    assert batflow(monkeypatch, "run", str(run.path), "hello", "--engine", "cosim") == 2
     assert "run `batflow build rtl --engine cosim` first" in capfd.readouterr().err

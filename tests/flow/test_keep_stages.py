@@ -18,8 +18,8 @@ from batflow.flow.settings import RunConfig
 from batflow.flow.steps import STEPS
 from batflow.quant.checkpoint import load_student, read_arrays
 from batflow.quant.data import read_dataset
-from batflow.quant.training import Trainer
 
+from .commands import interrupt_epoch
 from .tiny_run import tiny_config
 
 CONSOLE = Console(file=io.StringIO())
@@ -97,15 +97,7 @@ def test_nothing_is_kept_by_default(config: RunConfig, stepped: RunFolder, tmp_p
 def test_an_interrupted_run_keeps_the_same_files(
     stop_at: int, split: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epoch, seen = Trainer._epoch, [0]
-
-    def stop(self: Trainer, *arguments: Any) -> float:
-        seen[0] += 1
-        if seen[0] == stop_at + 1:  # the teacher's epoch comes first
-            raise KeyboardInterrupt
-        return epoch(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_epoch", stop)
+    interrupt_epoch(monkeypatch, stop_at + 1)  # the teacher's epoch comes first
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, "broken", split.config)
     broken = start_run(tmp_path, "broken", split.config)

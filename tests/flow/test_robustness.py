@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 from rich.console import Console
 
 from batflow.files import read_json, write_json
-from batflow.flow import cli
 from batflow.flow.interval import mean_interval
 from batflow.flow.pipeline import run_steps
 from batflow.flow.plots import robustness_plot
@@ -43,6 +41,7 @@ from batflow.quant.faults import NOISE_SITES, flip_weights, flipped_bits
 from batflow.quant.robustness import SCORE_RATES, SCORE_SIGMAS, robustness_score
 from batflow.quant.teacher import TeacherClassifier
 
+from .commands import batflow
 from .tiny_model import TOKENS, tiny_classifier, tiny_pretrained, tiny_split
 from .tiny_run import tiny_config
 
@@ -188,13 +187,6 @@ def test_a_run_gets_its_files(trained: RunFolder) -> None:
     assert written["sentences"] == 6 < written["test_sentences"]
     assert set(written["clean"]) == {"integer", "teacher"}
     assert trained.artefact("robustness.svg").read_text().startswith("<svg")
-
-
-def batflow(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["batflow", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
 
 
 def test_the_command(

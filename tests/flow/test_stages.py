@@ -22,8 +22,8 @@ from batflow.flow.steps import STEPS
 from batflow.quant.checkpoint import load_student, read_arrays
 from batflow.quant.data import read_dataset
 from batflow.quant.recipe import load_recipe
-from batflow.quant.training import Trainer
 
+from .commands import interrupt_epoch
 from .tiny_run import tiny_config
 
 CONSOLE = Console(file=io.StringIO())
@@ -88,15 +88,7 @@ def test_an_interrupted_stage_goes_on(
     stop_at: int, finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the epoch ``stop_at`` of all stages; the next try ends with the same bits."""
-    epoch, seen = Trainer._epoch, [0]
-
-    def stop(self: Trainer, *arguments: Any) -> float:
-        seen[0] += 1
-        if seen[0] == stop_at + 1:  # the teacher's epoch comes first
-            raise KeyboardInterrupt
-        return epoch(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_epoch", stop)
+    seen = interrupt_epoch(monkeypatch, stop_at + 1)  # the teacher's epoch comes first
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, "broken", finished.config)
     seen[0] = 100
@@ -160,15 +152,7 @@ def test_a_rounded_stage_chosen_by_its_integers(
     student, encoder, _ = load_student(whole.artefact("student.npz"), None)
     dev = splits(changed, read_dataset(whole.path), encoder)[1]
     assert stage["dev"] == max(row["dev"] for row in stage["history"]) == integer_score(student, dev)
-    epoch, seen = Trainer._epoch, [0]
-
-    def stop(self: Trainer, *arguments: Any) -> float:
-        seen[0] += 1
-        if seen[0] == (3 if recipe is None else 4):
-            raise KeyboardInterrupt
-        return epoch(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_epoch", stop)
+    interrupt_epoch(monkeypatch, 3 if recipe is None else 4)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, "broken", changed)
     broken = train(tmp_path, "broken", changed)

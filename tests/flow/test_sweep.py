@@ -20,6 +20,7 @@ from batflow.flow.sweep import Sweep, run_sweep
 from batflow.flow.sweep_table import as_markdown, summary
 from batflow.quant.training import Trainer
 
+from .commands import interrupt_epoch
 from .tiny_run import tiny_config
 
 CONSOLE = Console(file=io.StringIO())
@@ -123,16 +124,8 @@ def test_a_method_put_first_takes_the_teacher_that_is_there(
 
 
 def test_an_interrupted_sweep_keeps_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    epoch, seen = Trainer._epoch, [0]
-
-    def stop(self: Trainer, *arguments: Any) -> float:
-        seen[0] += 1
-        if seen[0] == 3:  # teacher, first cell, then the second
-            raise KeyboardInterrupt
-        return epoch(self, *arguments)
-
     sweep = Sweep.from_yaml(sweep_file(tmp_path, seeds=[1], methods={"direct": {}}))
-    monkeypatch.setattr(Trainer, "_epoch", stop)
+    seen = interrupt_epoch(monkeypatch, 3)  # teacher, first cell, then the second
     with pytest.raises(KeyboardInterrupt):
         run_sweep(sweep, tmp_path / "runs", CONSOLE)
     partial = read_json(tmp_path / "runs" / "grid" / "sweep.json")

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from batflow.flow import cli, synth
+from batflow.flow import synth
 from batflow.hls.synth_report import SOURCE, Resources, SynthReport, Unit
 from batflow.hls.synth_units import UnitJob
+
+from .commands import batflow
 
 
 def fake(job: UnitJob, progress: object = None) -> SynthReport:
@@ -19,13 +20,6 @@ def fake(job: UnitJob, progress: object = None) -> SynthReport:
     part = Unit("u_part", "part", 4, Resources(lut=1000, lc=900))
     tree = Unit(job.top, job.top, 1, Resources(lut=2000, lc=1500, ff=10, bram36=1.5), (part,))
     return SynthReport(job.top, job.parameters, "xcup", tree, "yosys", 1.0, "f(T, O)" if job.macs else "")
-
-
-def batflow(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["batflow", "synth", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def test_table_and_json_carry_rates_shares_and_source(
     monkeypatch.setattr(synth, "synthesize_unit", fake)
     output = tmp_path / "synth.json"
     chosen = ("--unit", "qmm_array", "--unit", "qu", "--board", "zcu102", "--output", str(output))
-    assert batflow(monkeypatch, str(config), *chosen) == 0
+    assert batflow(monkeypatch, "synth", str(config), *chosen) == 0
     told = " ".join(capsys.readouterr().out.split())
     for word in (SOURCE, "0.98 lut per mac", "500.00 lut per lane", "of zcu102's lut", "scaled, f(T, O)"):
         assert word in told
@@ -66,6 +60,6 @@ def test_a_users_error_is_one_line_and_code_2(
     case: str, config: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments, word = BAD[case]
-    assert batflow(monkeypatch, *(text.format(config=config) for text in arguments)) == 2
+    assert batflow(monkeypatch, "synth", *(text.format(config=config) for text in arguments)) == 2
     error = capfd.readouterr().err
     assert word in error and error.startswith("error: ") and error.count("\n") == 1

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
 
-from batflow.flow import cli
 from batflow.flow.vivado import target_of
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.vivado.settings import DMA_SETTINGS
@@ -19,13 +17,7 @@ from batflow.overlays.board import board_names, load_board
 from batflow.overlays.hwh import DMA_NAME, build_hwh
 
 from ..hls.vivado_bench import HIERARCHY, UTILIZATION, timing
-
-
-def batflow(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["batflow", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
+from .commands import batflow
 
 
 @pytest.fixture
