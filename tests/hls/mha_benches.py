@@ -4,22 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pytest
 
-from batflow.errors import MissingToolError
 from batflow.hls.axi_sim import Faults, MemorySim, Timing
-from batflow.hls.axis_sim import Beats, Bytes, StreamRun
+from batflow.hls.axis_sim import Bytes, StreamRun
 from batflow.hls.bat_records import Work, pack
-from batflow.hls.cosim_build import rtl_sources
 from batflow.hls.packing import Int64
 from batflow.hls.program import EncoderProgram
 from batflow.hls.reference.encoder import Outcome, Reference
-from batflow.hls.verilator import RTL_FOLDER, AxisPort, Module
 
-from .ffn_benches import BASE, SV_FOLDER, image_of, program_word
+from .module_benches import BASE, Item, bench_sim, image_of, program_word, row_beats, rows_of
 from .rtl_benches import PROGRAM_BITS, beats_of, values_of
 
 
@@ -46,28 +42,7 @@ def mha_sim(build: MhaBuild) -> MemorySim:
     row = 16 * build.lanes
     inputs = [("s_program", PROGRAM_BITS), ("s_work", 32), ("s_input", row), ("s_back", row), ("s_ask", 16)]
     outputs = [("m_work", 32), ("m_rows", row), ("m_total", 96)]
-    module = Module(
-        "mha_bench",
-        (*rtl_sources("bat_mha", (RTL_FOLDER,)), SV_FOLDER / "mha_bench.sv"),
-        {name.upper(): value for name, value in asdict(build).items()},
-        tuple(AxisPort(name, bits, last=False) for name, bits in inputs),
-        tuple(AxisPort(name, bits) for name, bits in outputs),
-        "error_code",
-        build.bus_bits,
-    )
-    try:
-        return MemorySim(module)
-    except MissingToolError as missing:
-        pytest.skip(str(missing))
-
-
-@dataclass(frozen=True)
-class Item:
-    """A work item: sequence ``slot``, ``layer``, and the rows h [l, d] that go into MHA."""
-
-    slot: int
-    layer: int
-    rows: Int64
+    return bench_sim("mha", build, inputs, outputs)
 
 
 @dataclass(frozen=True)
@@ -94,12 +69,6 @@ def announced(program: EncoderProgram, item: Item) -> Work:
     return replace(work_of(program, item), from_input=False)
 
 
-def _row_beats(items: Sequence[Item], lanes: int) -> Beats:
-    rows = [item.rows.astype("<i2").ravel() for item in items] or [np.empty(0, "<i2")]
-    data = np.concatenate(rows).view(np.uint8).reshape(-1, 2 * lanes)
-    return Beats(np.ascontiguousarray(data), np.zeros(len(data), np.uint8))
-
-
 def run_items(
     sim: MemorySim,
     program: EncoderProgram,
@@ -117,23 +86,24 @@ def run_items(
         EngineError: as `AxisSim.run`; an error code of the module counts.
     """
     image = image_of(program) if image is None else image
-    lanes, hidden = sim.module.parameters["LANES"], program.shape.hidden
+    lanes = sim.module.parameters["LANES"]
     sim.reset()
     sim.attach(image, BASE, timing, faults)
     inputs = (
         beats_of([program_word(program, image)], PROGRAM_BITS),
         beats_of([pack(work_of(program, item)) for item in items], 32),
-        _row_beats([item for item in items if item.layer == 0], lanes),
-        _row_beats([item for item in items if item.layer != 0], lanes),
+        row_beats([item for item in items if item.layer == 0], lanes),
+        row_beats([item for item in items if item.layer != 0], lanes),
         beats_of([len(items)], 16),
     )
     expected = (len(items), sum(item.rows.size for item in items) // lanes, 1)
     run = sim.run(inputs, expected, stall_in=stall, stall_out=stall, seed=seed, idle_limit=100_000)
     work, rows, total = run.outputs
-    table = rows.data.reshape(-1).view("<i2").reshape(-1, hidden).astype(np.int64)
     count = values_of(total)[0]
     low = (1 << 32) - 1
-    return Results(table, values_of(work), count >> 64, count >> 32 & low, count & low, run)
+    return Results(
+        rows_of(rows, program.shape.hidden), values_of(work), count >> 64, count >> 32 & low, count & low, run
+    )
 
 
 def reference_items(

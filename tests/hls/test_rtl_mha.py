@@ -4,21 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from batflow.errors import EngineError
 from batflow.hls.axi_sim import Faults, MemorySim, Timing
 from batflow.hls.bat_jobs import read_descriptor
 from batflow.hls.bat_records import pack
 from batflow.hls.program import SITES, EncoderProgram
-from batflow.hls.registers.table import ERRORS
 
-from .ffn_benches import BASE, TABLE, image_of
 from .mha_benches import (
-    Item,
     MhaBuild,
     Results,
     announced,
@@ -27,6 +23,7 @@ from .mha_benches import (
     reference_items,
     run_items,
 )
+from .module_benches import BASE, TABLE, Item, fails, image_of, loud
 from .programs import random_program
 
 BUILDS = {
@@ -41,7 +38,6 @@ BUILDS = {
 HEADS = {"odd": (1, 2, 3, 2, 1, 3), "wide": (3, 2, 1, 3, 2, 1), "binary": (1, 3, 2, 1, 3, 2)}
 SIZES = {"odd": (64, 32, 8, 96, 16, 64), "wide": (16, 96, 32, 8, 64, 12), "binary": (96, 32, 8, 16, 16, 32)}
 """Heads and channels of a head for each seed."""
-CODES = {name: code for code, (name, _) in ERRORS.items()}
 
 
 @dataclass
@@ -134,18 +130,8 @@ def test_softmax_stalls_are_counted(bench: Bench) -> None:
 
 def test_saturation_is_counted(bench: Bench) -> None:
     """Rows at the ends of int16 leave LN saturated, and each value is counted once."""
-    program = random_program(3, 2, hidden=64, heads=2, ffn=64, max_len=13, bits=2, vocab_size=20)
-    loud = tuple(
-        replace(
-            layer,
-            norms={
-                name: replace(norm, gamma=np.full_like(norm.gamma, 32767), shift=10)
-                for name, norm in layer.norms.items()
-            },
-        )
-        for layer in program.layers
-    )
-    program = replace(program, layers=loud)
+    quiet = random_program(3, 2, hidden=64, heads=2, ffn=64, max_len=13, bits=2, vocab_size=20)
+    program = loud(quiet)
     _, outcomes = reference_items(program, [5, 3], 3)
     assert any(outcome.saturations["L0.attn_out"] for outcome in outcomes)
     check(bench, program, [5, 3], 3)
@@ -164,14 +150,9 @@ def test_one_bit_changes_rows(bench: Bench) -> None:
     assert np.array_equal(run_items(bench.sim, program, items).rows, rows)
 
 
-def fails(bench: Bench, program: EncoderProgram, items: Sequence[Item], code: str, **how: object) -> None:
+def refused(bench: Bench, program: EncoderProgram, items: Sequence[Item], code: str, **how: object) -> None:
     """A fresh simulation ends with the register error ``code``."""
-    sim = mha_sim(bench.build)
-    try:
-        with pytest.raises(EngineError, match=rf"\(error_code {CODES[code]}\)"):
-            run_items(sim, program, items, **how)  # type: ignore[arg-type]
-    finally:
-        sim.close()
+    fails(mha_sim(bench.build), lambda sim: run_items(sim, program, items, **how), code)  # type: ignore[arg-type]
 
 
 def test_a_failed_read_is_a_bus_error(bench: Bench) -> None:
@@ -180,7 +161,7 @@ def test_a_failed_read_is_a_bus_error(bench: Bench) -> None:
     items, _ = reference_items(program, [4], 1)
     layer = read_descriptor(image_of(program).tobytes(), TABLE)
     for place in (TABLE, layer["k_weight"], layer["v_constants"] + 64, layer["ln1_constants"]):
-        fails(bench, program, items, "BUS_ERROR", faults=Faults(error=BASE + place))
+        refused(bench, program, items, "BUS_ERROR", faults=Faults(error=BASE + place))
 
 
 def test_a_damaged_image_is_told(bench: Bench) -> None:
@@ -197,7 +178,7 @@ def test_a_damaged_image_is_told(bench: Bench) -> None:
     for place, value, code in cases:
         broken = image.copy()
         broken.view("<u8")[place] = value
-        fails(bench, program, items, code, image=broken)
+        refused(bench, program, items, code, image=broken)
 
 
 def _word(layer: dict[str, int], field: str) -> int:
