@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from batflow.errors import FormatError, InputError, UserError
+from batflow.errors import FormatError, InputError
 from batflow.files import read_json
 from batflow.flow.interval import mean_interval
 from batflow.flow.sweep_table import majority_share
 from batflow.quant.recipe import read_yaml
 from benchmarks.accuracy_table import write_table
-from benchmarks.slice import RESULTS, Figure, figure, write_record
+from benchmarks.slice import RESULTS, Figure, figure, report, write_record
 from benchmarks.sweep_points import Point, by_key, read_points
 
 UNITS = {"accuracy": "%", "pearson": "100 r"}
@@ -124,7 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, help="write the table between the marks of this page")
     parser.add_argument("--command", help="what made the sweeps, where no file of benchmarks/ did")
     given = parser.parse_args(arguments)
-    try:
+
+    def write() -> None:
         points = [p for sweep in given.sweeps for p in read_points(sweep, partial=given.partial)]
         figures, commands = accuracy_figures(points), [sweep_command(sweep) for sweep in given.sweeps]
         commands = [given.command] if given.command else commands
@@ -134,11 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
         write_record(given.output, command, figures)
         if given.table:
             write_table(given.table, read_json(given.output))
-    except UserError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    print(f"written: {given.output}")
-    return 0
+
+    return report(given.output, write)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from batflow.errors import FormatError, MismatchError, UserError
+from batflow.errors import FormatError, MismatchError
 from batflow.files import read_json, sha256_file, write_json
 from batflow.flow.engines import CsimRung, DeployRung, QonnxRung, ReferenceRung
 from batflow.flow.hardware_steps import accelerator_config
 from batflow.flow.sentences import held_out
 from batflow.flow.verify import Engine, Result, climb
 from benchmarks.accuracy_table import LADDER, write_table
-from benchmarks.slice import RESULTS, Figure, figure
+from benchmarks.slice import RESULTS, Figure, figure, report
 from benchmarks.sweep_points import Point, by_key, read_points
 
 
@@ -107,16 +107,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--partial", action="store_true", help="take the models of unfinished sweeps too")
     parser.add_argument("--table", type=Path, help="write the table between the marks of this page")
     given = parser.parse_args(arguments)
-    try:
+
+    def write() -> None:
         points = [p for sweep in given.sweeps for p in read_points(sweep, partial=given.partial)]
         record = climb_all(points, given.sentences, given.output)
         if given.table:
             write_table(given.table, record)
-    except UserError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    print(f"written: {given.output}")
-    return 0
+
+    return report(given.output, write)
 
 
 if __name__ == "__main__":

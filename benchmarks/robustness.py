@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from batflow.errors import FormatError, UserError
+from batflow.errors import FormatError
 from batflow.files import read_json
-from benchmarks.slice import RESULTS, Figure, figure, write_record
+from benchmarks.slice import RESULTS, Figure, figure, report, write_record
 
 
 def key_of(row: dict[str, Any]) -> str:
@@ -58,17 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="folder of a run with robustness.json")
     parser.add_argument("--output", type=Path, default=RESULTS / "robustness.json")
     given = parser.parse_args(arguments)
-    try:
+
+    def write() -> None:
         record = read_json(given.run / "robustness.json")
         figures = robustness_figures(record)
         write_record(
             given.output, f"batflow robustness {given.run} --sentences {record['sentences']}", figures
         )
-    except UserError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    print(f"written: {given.output}")
-    return 0
+
+    return report(given.output, write)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import datetime
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,17 @@ def write_record(output: Path, command: str, figures: dict[str, Figure]) -> None
     write_json(output, record)
 
 
+def report(output: Path, write: Callable[[], object]) -> int:
+    """Let ``write`` make ``output``; return the exit code, 2 with one line on a user's error."""
+    try:
+        write()
+    except UserError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 2
+    print(f"written: {output}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write slice.json; exit code 2 with one line when a run is not complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -107,17 +119,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mr", type=Path, help="folder of a finished MR run")
     parser.add_argument("--output", type=Path, default=RESULTS / "slice.json")
     given = parser.parse_args(arguments)
-    try:
-        write_record(
-            given.output,
-            "python benchmarks/slice.py " + " ".join(arguments or sys.argv[1:]),
-            slice_figures(given.run, given.demo_s, given.test_s, given.mr),
-        )
-    except UserError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    print(f"written: {given.output}")
-    return 0
+    command = "python benchmarks/slice.py " + " ".join(arguments or sys.argv[1:])
+
+    def write() -> None:
+        figures = slice_figures(given.run, given.demo_s, given.test_s, given.mr)
+        write_record(given.output, command, figures)
+
+    return report(given.output, write)
 
 
 if __name__ == "__main__":

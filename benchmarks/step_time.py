@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from batflow.errors import InputError, UserError
+from batflow.errors import InputError
 from batflow.quant.batches import Batch, Split
 from batflow.quant.calibration import calibrate_quantizers
 from batflow.quant.classifier import BmtClassifier
@@ -32,7 +32,7 @@ from batflow.quant.pretrained import PretrainedEncoder, load_pretrained
 from batflow.quant.teacher import TeacherClassifier
 from batflow.quant.teacher_outputs import TeacherOutputs
 from batflow.quant.training import Loss, Trainer, TrainSettings
-from benchmarks.slice import RESULTS, Figure, figure, write_record
+from benchmarks.slice import RESULTS, Figure, figure, report, write_record
 
 WARM_UP = 3
 KINDS = ("float", "qat", "qat_kept")
@@ -147,7 +147,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=RESULTS / "step_time.json")
     given = parser.parse_args(arguments)
-    try:
+
+    def write() -> None:
         for name in ("batch", "steps", "threads"):
             if getattr(given, name) < 1:
                 raise InputError(f"--{name} is {getattr(given, name)}; give at least 1")
@@ -163,13 +164,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
         shown = sys.argv[1:] if arguments is None else arguments
         write_record(given.output, " ".join(["python -m benchmarks.step_time", *shown]), figures)
-    except UserError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 2
-    for name, value in figures.items():
-        print(f"{name}: {value['value']} {value['unit']}")
-    print(f"written: {given.output}")
-    return 0
+        for name, value in figures.items():
+            print(f"{name}: {value['value']} {value['unit']}")
+
+    return report(given.output, write)
 
 
 if __name__ == "__main__":
