@@ -10,6 +10,8 @@
 #include <cstring>
 #include <deque>
 
+#include "chance.h"
+
 namespace batflow {
 
 constexpr uint64_t kNowhere = ~uint64_t(0);
@@ -86,7 +88,7 @@ class AxiMemory {
   void configure(const AxiTiming& timing, const AxiFaults& faults) {
     timing_ = timing;
     faults_ = faults;
-    seed_ = timing.seed ? timing.seed : 1;
+    chance_ = Chance(timing.seed);
     own_.set(timing.bandwidth);
   }
   // Shares `bandwidth` with other ports, instead of timing.bandwidth; its owner ticks it.
@@ -153,10 +155,10 @@ class AxiMemory {
 
   // Signals of the next clock; a beat that was offered and not taken stays.
   void prepare() {
-    out_.arready = queue_.size() < size_t(timing_.outstanding) && !chance(timing_.stall_ar);
+    out_.arready = queue_.size() < size_t(timing_.outstanding) && !chance_(timing_.stall_ar);
     if (out_.rvalid || queue_.empty()) return;
     const Burst& burst = queue_.front();
-    if (now_ < burst.ready_at || chance(timing_.stall_r)) return;
+    if (now_ < burst.ready_at || chance_(timing_.stall_r)) return;
     if (!(shared_ ? shared_ : &own_)->take(bus_)) return;
     const uint64_t address = burst.address + uint64_t(burst.beat) * bus_, offset = address - base_;
     const bool inside = offset < bytes_ && bytes_ - offset >= uint64_t(bus_);
@@ -176,19 +178,11 @@ class AxiMemory {
     if (violation_ == kAxiFine) violation_ = what;
   }
 
-  // True in `per_cent` of the calls (xorshift32).
-  bool chance(int32_t per_cent) {
-    if (per_cent == 0) return false;
-    seed_ ^= seed_ << 13;
-    seed_ ^= seed_ >> 17;
-    seed_ ^= seed_ << 5;
-    return int32_t(seed_ % 100) < per_cent;
-  }
-
   const uint64_t bus_;
   const uint8_t* data_ = nullptr;
   uint64_t base_ = 0, bytes_ = 0, now_ = 0, bursts_ = 0, beats_ = 0, most_ = 0;
-  uint32_t violation_ = kAxiFine, seed_ = 1;
+  uint32_t violation_ = kAxiFine;
+  Chance chance_;
   AxiTiming timing_;
   AxiFaults faults_;
   AxiBandwidth own_;

@@ -34,8 +34,8 @@ TOP = "bat_accelerator"
 _HLS = Path(__file__).parent
 _CPP = _HLS / "cosim_engine.cpp"
 _HEADERS = (
-    *("cosim_engine.hpp", "cosim_streams.hpp", "cosim_watch.hpp", "cosim_wave.hpp"),
-    *("axi_memory.h", "engine_abi.h", "kernels/registers.hpp"),
+    *("cosim_engine.hpp", "cosim_watch.hpp", "cosim_wave.hpp"),
+    *("axi_memory.h", "chance.h", "engine_abi.h", "kernels/byte_queue.hpp", "kernels/registers.hpp"),
 )
 # `name #(`, `name u_instance (` and `package::`.
 _USE = re.compile(r"\b([a-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")

@@ -18,9 +18,10 @@
 #include "Vbat_accelerator___024root.h"
 #include "axi_memory.h"
 #include "batflow_cosim.hpp"
-#include "cosim_streams.hpp"
+#include "chance.h"
 #include "cosim_watch.hpp"
 #include "cosim_wave.hpp"
+#include "kernels/byte_queue.hpp"
 #include "kernels/registers.hpp"
 #include "verilated.h"
 
@@ -326,7 +327,7 @@ class CosimEngine {
   const std::uint64_t base_, bytes_;
   AxiBandwidth bandwidth_;
   std::optional<AxiMemory> mha_memory_, ffn_memory_;
-  ByteQueue input_, output_;
+  bat::sim::ByteQueue input_, output_;
   Watch watch_;
   std::string error_text_;
   std::uint64_t clocks_ = 0;

@@ -25,7 +25,7 @@ from batflow.files import atomic_path, cache_folder
 RTL_FOLDER = Path(__file__).parent / "rtl"
 MINIMUM_VERSION = (5, 6)
 _HARNESS = Path(__file__).parent / "axis_harness.h"
-_MEMORY = tuple(Path(__file__).parent / name for name in ("axi_memory.h", "axi_harness.h"))
+_MEMORY = tuple(Path(__file__).parent / name for name in ("axi_memory.h", "axi_harness.h", "chance.h"))
 _FLAGS = ("-Wall", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing")
 _CFLAGS = "-fPIC -std=gnu++17"
 # Of every library here: the runtime itself does little; leaving it unoptimized halves a small build.

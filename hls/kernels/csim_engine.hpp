@@ -7,12 +7,12 @@
 #ifndef BATFLOW_CSIM_ENGINE_HPP
 #define BATFLOW_CSIM_ENGINE_HPP
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <string>
 
 #include "bat_top.hpp"
 #include "batflow_config.hpp"
+#include "byte_queue.hpp"
 #include "csim_registers.hpp"
 
 namespace bat {
@@ -43,26 +43,6 @@ class Memory {
  private:
   const std::uint8_t* ddr_;
   std::uint64_t bytes_, offset_;
-};
-
-// Bytes of a stream side, and whether TLAST follows the byte before each position.
-struct ByteQueue {
-  std::deque<std::uint8_t> bytes;
-  std::deque<std::uint64_t> lasts;  // absolute positions behind a TLAST byte
-  std::uint64_t taken = 0, given = 0;
-  bool last_next() const { return !lasts.empty() && lasts.front() == taken; }
-  void clear() { *this = ByteQueue(); }
-  void push(const std::uint8_t* data, std::uint64_t count, bool last) {
-    bytes.insert(bytes.end(), data, data + count);
-    given += count;
-    if (last) lasts.push_back(given);
-  }
-  std::uint8_t pop() {
-    const std::uint8_t value = bytes.front();
-    bytes.pop_front();
-    ++taken;
-    return value;
-  }
 };
 
 class Engine {
@@ -127,14 +107,7 @@ class Engine {
 
   void push(const std::uint8_t* data, std::uint64_t count, bool last) { input_.push(data, count, last); }
   std::uint64_t pop(std::uint8_t* out, std::uint64_t capacity, bool* last) {
-    std::uint64_t count = 0;
-    *last = false;
-    while (count < capacity && !output_.bytes.empty() && !*last) {
-      out[count++] = output_.pop();
-      *last = output_.last_next();
-      if (*last) output_.lasts.pop_front();
-    }
-    return count;
+    return output_.take(out, capacity, last);
   }
 
   void set_tracing(bool on) { tracing_ = on; }
@@ -201,12 +174,10 @@ class Engine {
   // A beat takes eight bytes, or fewer when TLAST cuts it short.
   bool refill() {
     bool moved = false;
-    while (!in_.full() && (input_.bytes.size() >= 8 || !input_.lasts.empty())) {
+    while (!in_.full() && input_.beat_ready()) {
       std::uint64_t data = 0;
-      int count = 0;
-      while (count < 8 && !input_.last_next()) data |= std::uint64_t(input_.pop()) << (8 * count++);
-      const bool last = input_.last_next();
-      if (last) input_.lasts.pop_front();
+      bool last = false;
+      const int count = int(input_.take(reinterpret_cast<std::uint8_t*>(&data), 8, &last));
       in_.write({data, ap_uint<8>((1 << count) - 1), last});
       waited_ = 0;
       moved = true;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The outer ends of the accelerator's streams: bytes with TLAST marks. Source: ours.
-#ifndef BATFLOW_COSIM_STREAMS_HPP
-#define BATFLOW_COSIM_STREAMS_HPP
+// The outer ends of an emulated engine's streams: bytes with TLAST marks, for csim and cosim.
+//
+// Not a kernel: never compiled under __SYNTHESIS__. Source: ours.
+#ifndef BATFLOW_BYTE_QUEUE_HPP
+#define BATFLOW_BYTE_QUEUE_HPP
+#ifndef __SYNTHESIS__
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <vector>
 
-namespace batflow {
+namespace bat {
+namespace sim {
 
 class ByteQueue {
  public:
@@ -43,21 +47,7 @@ class ByteQueue {
   std::uint64_t head_ = 0, taken_ = 0;
 };
 
-// True in `per_cent` of the calls (xorshift32).
-class Chance {
- public:
-  explicit Chance(std::uint32_t seed = 1) : seed_(seed ? seed : 1) {}
-  bool operator()(int per_cent) {
-    if (per_cent == 0) return false;
-    seed_ ^= seed_ << 13;
-    seed_ ^= seed_ >> 17;
-    seed_ ^= seed_ << 5;
-    return int(seed_ % 100) < per_cent;
-  }
-
- private:
-  std::uint32_t seed_;
-};
-
-}  // namespace batflow
+}  // namespace sim
+}  // namespace bat
+#endif
 #endif
