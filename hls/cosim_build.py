@@ -192,6 +192,7 @@ def _compile(
         tuple(_flags(build)),
         f"{_cflags()} -I{folder} -I{_HLS}",
         _CPP,
+        r"\w+",
         "change the accelerator config",
         "the cosim engine does not build",
     )

@@ -204,7 +204,8 @@ class Recipe:
     flags: tuple[str, ...]
     cflags: str
     cpp: Path
-    refused: str  # what to do when the module refuses its parameters
+    refusers: str  # pattern of the modules whose elaboration-time $error is a refusal of the parameters
+    refused: str  # what to do then
     failed: str  # what stands before the tools' complaints
 
 
@@ -226,7 +227,7 @@ def verilate(tool: Verilator, recipe: Recipe, folder: Path) -> Path:
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if result.returncode:
-        refusal = re.search(r"USERERROR: \S+ (\w+: .*)", result.stderr)
+        refusal = re.search(rf"USERERROR: \S+ ({recipe.refusers}: .*)", result.stderr)
         if refusal:
             raise InputError(f"{refusal[1]}; {recipe.refused}")
         lines = [line for line in result.stderr.splitlines() if line.strip()]
@@ -269,6 +270,7 @@ def _compile(module: Module, tool: Verilator, harness: str, folder: Path) -> Pat
         _FLAGS,
         f"{_CFLAGS} -I{_HARNESS.parent}",
         binding,
+        module.top,
         "change the engine configuration",
         f"Verilator could not build {module.top}",
     )
