@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An encoder as an hls4ml model: model.onnx to ModelGraph, and sentences through it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from batflow.errors import EngineError, InputError
+
+from ..config import AcceleratorConfig, make_config, program_needs
+from ..lowering import lower
+from ..program import EncoderProgram
+from .tables import NodeTable, node_tables
+from .tool import hls4ml_step, require_hls4ml
+
+Rows = npt.NDArray[np.int16]
+DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
+
+
+def read_program(model: Path | str | onnx.ModelProto | EncoderProgram) -> EncoderProgram:
+    """Lower ``model``, a model.onnx by path or in memory; a program is returned as it is.
+
+    Raises:
+        FormatError: a file that is foreign, edited or of another version, or a node that is no part of
+            an encoder; the message names it.
+    """
+    if isinstance(model, EncoderProgram):
+        return model
+    if not isinstance(model, onnx.ModelProto):
+        return lower(Path(model))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        return lower(path)
+
+
+def convert(
+    model: Path | str | onnx.ModelProto | EncoderProgram,
+    output_dir: Path | str,
+    config: AcceleratorConfig | None = None,
+    project_name: str = "bat_encoder",
+    part: str = DEFAULT_PART,
+    clock_period: float = 5.0,
+) -> Any:
+    """Return the hls4ml ``ModelGraph`` of an encoder, one fused node for MHA and one for FFN of a layer.
+
+    The graph carries h after the embedding to h of the last layer, in the form of :func:`pack_rows`;
+    embedding and classifier stay on the host (docs/numerics.md). ``compile``, ``predict``, ``write``
+    and ``build`` are hls4ml's own.
+
+    Args:
+        model: model.onnx of the schema of docs/contracts.md, or its program.
+        output_dir: folder of the project.
+        config: parallelism; its maxima size the buffers. By default the maxima are the program's needs.
+        project_name: name of the top function.
+        part: FPGA part.
+        clock_period: in ns.
+
+    Raises:
+        MissingToolError: hls4ml is absent or of an untested version.
+        FormatError: see :func:`read_program`.
+        InputError: the program does not fit ``config``.
+    """
+    require_hls4ml()
+    program = read_program(model)
+    config = config or make_config(program_needs(program))
+    config.require(program)
+    with hls4ml_step("make the model"):
+        return _graph(program, config, Path(output_dir), project_name, part, clock_period)
+
+
+def _graph(
+    program: EncoderProgram,
+    config: AcceleratorConfig,
+    output_dir: Path,
+    project_name: str,
+    part: str,
+    clock_period: float,
+) -> Any:
+    from hls4ml.model.graph import ModelGraph
+    from hls4ml.utils.config import create_config
+
+    from .layers import BACKEND, BEAT, LAYERS, register
+
+    register()
+    settings = create_config(
+        output_dir=str(output_dir),
+        project_name=project_name,
+        backend=BACKEND,
+        part=part,
+        clock_period=clock_period,
+        io_type="io_stream",
+    )
+    # hls4ml reads a precision for each tensor; every stream here is ap_int<16>.
+    settings["HLSConfig"] = {"Model": {"Precision": "ap_int<16>", "ReuseFactor": 1, "Strategy": "Latency"}}
+    layers: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "name": "hidden", "input_shape": [beats(program), BEAT]}
+    ]
+    for table in node_tables(program):
+        layers.append(_layer(table, LAYERS[table.module].__name__, layers[-1]["name"], program, config))
+    return ModelGraph.from_layer_list(settings, layers)
+
+
+def _layer(
+    table: NodeTable, kind: str, source: str, program: EncoderProgram, config: AcceleratorConfig
+) -> dict[str, Any]:
+    return {
+        "class_name": kind,
+        "name": table.name,
+        "inputs": [source],
+        "module": table.module,
+        "layer_index": table.layer,
+        "fields": table.fields,
+        "model_shape": program.shape,
+        "config": config,
+        "image_data": table.words,
+    }
+
+
+def beats(program: EncoderProgram) -> int:
+    """Beats of a sequence: the header and max_len rows of d/4."""
+    return 1 + program.shape.max_len * program.shape.hidden // 4
+
+
+def pack_rows(program: EncoderProgram, rows: Sequence[Rows]) -> npt.NDArray[np.float32]:
+    """Return what ``predict`` takes, float32 [n, beats, 4], of h int16 [l, d] after the embedding.
+
+    A sequence is the beat {l, 0, 0, 0} and max_len rows, zeros behind the l true ones. Integers of
+    16 bits are exact in float32.
+
+    Raises:
+        InputError: a sequence of no row, of more than max_len, or of another width.
+    """
+    shape = program.shape
+    packed = np.zeros((len(rows), 4 + shape.max_len * shape.hidden), dtype=np.float32)
+    for at, h in enumerate(rows):
+        if h.ndim != 2 or h.shape[1] != shape.hidden or not 1 <= len(h) <= shape.max_len:
+            raise InputError(
+                f"sequence {at} has rows {h.shape}; 1 to {shape.max_len} rows of {shape.hidden} are needed"
+            )
+        packed[at, 0] = len(h)
+        packed[at, 4 : 4 + h.size] = h.ravel()
+    return packed.reshape(len(rows), -1, 4)
+
+
+def unpack_rows(program: EncoderProgram, output: npt.NDArray[Any]) -> list[Rows]:
+    """Return the true rows of each sequence of ``predict``'s output: int16 [l, d].
+
+    Raises:
+        EngineError: a header, or what lies behind the true rows, is not what the nodes write.
+    """
+    shape = program.shape
+    outputs: list[Rows] = []
+    for row in np.asarray(output).reshape(-1, 4 + shape.max_len * shape.hidden):
+        length = int(row[0])
+        end = 4 + length * shape.hidden
+        if not 1 <= length <= shape.max_len or row[1:4].any() or row[end:].any():
+            raise EngineError(f"hls4ml gave no sequence: header {row[:4].tolist()}; compile the model again")
+        outputs.append(row[4:end].astype(np.int16).reshape(length, shape.hidden))
+    return outputs
+
+
+def encode(graph: Any, program: EncoderProgram, rows: Sequence[Rows]) -> list[Rows]:
+    """Run h int16 [l, d] of each sequence through a compiled ``graph``; return the final h.
+
+    Raises:
+        InputError: see :func:`pack_rows`.
+        EngineError: the model is not compiled, or gave no sequence.
+    """
+    packed = pack_rows(program, rows)
+    with hls4ml_step("predict"):
+        output = graph.predict(packed)
+    return unpack_rows(program, output)
