@@ -45,8 +45,8 @@ void load_norm(const Memory& image, const NormAt& at, int d, NormConstants<Cfg>&
   constants.epsilon = at.epsilon;
 }
 
-// y and g with 1/sqrt(V) = y * 2^-(31+g) nearly.
-inline ap_uint<17> rsqrt(const ap_uint<56>& variance, int& g) {
+// y and g with 1/sqrt(V) = y * 2^-(31+g) nearly. V by value: countLeadingZeros is no const member.
+inline ap_uint<17> rsqrt(ap_uint<56> variance, int& g) {
 #pragma HLS INLINE
 #ifdef __SYNTHESIS__
   const int length = 56 - variance.countLeadingZeros();
