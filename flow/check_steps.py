@@ -13,7 +13,7 @@ from batflow.errors import InputError, MismatchError, MissingToolError
 from batflow.files import write_json
 from batflow.hls.program import SITES, EncoderProgram
 
-from .engines import CosimRung, CsimRung, DeployRung, OverlayRung, QonnxRung, ReferenceRung
+from .engines import CosimRung, CsimRung, DeployRung, Hls4mlRung, OverlayRung, QonnxRung, ReferenceRung
 from .hardware_steps import accelerator_config
 from .mutation import negative_control
 from .progress import Advance
@@ -119,6 +119,18 @@ def rtl_rung(program: EncoderProgram, count: int) -> tuple[list[Engine], dict[st
         return [], {"cosim": str(exc)}
 
 
+def hls4ml_rung(program: EncoderProgram, count: int) -> tuple[list[Engine], dict[str, str]]:
+    """Return the rung of the hls4ml project, and by name why it is left out, as :func:`rtl_rung`."""
+    from batflow.hls.hls4ml.engine import build_hls4ml
+
+    if count == 0:
+        return [], {"hls4ml": "verify_hls4ml_sentences is 0"}
+    try:
+        return [Hls4mlRung(program, build_hls4ml(program))], {}
+    except MissingToolError as exc:
+        return [], {"hls4ml": str(exc)}
+
+
 def tokenizer_mismatches(program: EncoderProgram, held: HeldOut) -> int:
     """Count the sentences that the host's own tokenizer encodes otherwise than training's."""
     from batflow.host.text import Tokenizer
@@ -142,10 +154,13 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
     """
     program = _program(run)
     held = held_out(run, program, run.config.verify_sentences)
-    count = run.config.verify_cosim_sentences
-    rtl, skipped = rtl_rung(program, count)
-    engines = [*ladder(run, program), *rtl]
-    samples = {"cosim": count}
+    samples = {
+        "hls4ml": run.config.verify_hls4ml_sentences,
+        "cosim": run.config.verify_cosim_sentences,
+    }
+    exported, no_hls4ml = hls4ml_rung(program, samples["hls4ml"])
+    rtl, no_rtl = rtl_rung(program, samples["cosim"])
+    engines = [*ladder(run, program), *exported, *rtl]
     result = climb(engines, held.sentences, program.shape.layers, advance, samples)
     library = run.artefact("bundle") / "batflow.bit"
     control = negative_control(
@@ -155,7 +170,7 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
         held.sentences[:CONTROL_SENTENCES],
     )
     result.extra = {
-        "skipped": skipped,
+        "skipped": no_hls4ml | no_rtl,
         "negative_control": control,
         "tokenizer_mismatches": tokenizer_mismatches(program, held),
     }

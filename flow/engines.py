@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from batflow.hls.cosim import CosimEngine
 from batflow.hls.csim import CsimEngine
+from batflow.hls.hls4ml.engine import Hls4mlEngine
 from batflow.hls.packing import Int64
 from batflow.hls.program import EncoderProgram
 from batflow.hls.reference.encoder import Reference
@@ -99,7 +100,7 @@ class CsimRung:
     """
 
     name, source = "csim", "csim"
-    _open: type[CsimEngine] = CsimEngine
+    _open: type[CsimEngine] | type[Hls4mlEngine] = CsimEngine
 
     def __init__(self, program: EncoderProgram, library: Path) -> None:
         self._program = program
@@ -135,6 +136,13 @@ class CosimRung(CsimRung):
 
     name, source = "cosim", "cosim"
     _open = CosimEngine
+
+
+class Hls4mlRung(CsimRung):
+    """The hls4ml project of the encoder compiled with g++; it shows the taps attn_out and ffn_out."""
+
+    name, source = "hls4ml", "csim"
+    _open = Hls4mlEngine
 
 
 class OverlayRung:

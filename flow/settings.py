@@ -29,6 +29,7 @@ LATER = (
     "embedding",
     "activation",
     "verify_cosim_sentences",
+    "verify_hls4ml_sentences",
 )
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
@@ -70,6 +71,7 @@ class RunConfig(BaseModel):
     threads: int = Field(default=1, ge=1, le=256)
     verify_sentences: int = Field(default=200, ge=1)
     verify_cosim_sentences: int = Field(default=3, ge=0)
+    verify_hls4ml_sentences: int = Field(default=20, ge=0)
     csim_sentences: int = Field(default=500, ge=1)
     cosim_sentences: int = Field(default=4, ge=1)
 

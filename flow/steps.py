@@ -96,7 +96,7 @@ STEPS: tuple[Step, ...] = (
         "verify",
         (*DATA, "student.npz", "model.onnx", "program", "bundle"),
         ("verify.json",),
-        ("verify_sentences", "verify_cosim_sentences"),
+        ("verify_sentences", "verify_cosim_sentences", "verify_hls4ml_sentences"),
         verify_step,
         "compare the integers of all engines",
         rooms=("quant", "hls", "host", "flow"),

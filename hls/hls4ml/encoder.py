@@ -6,34 +6,37 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from batflow.errors import EngineError, InputError
 
 from ..config import AcceleratorConfig, make_config, program_needs
-from ..lowering import lower
 from ..program import EncoderProgram
 from .tables import NodeTable, node_tables
 from .tool import hls4ml_step, require_hls4ml
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 Rows = npt.NDArray[np.int16]
 DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
 
 
-def read_program(model: Path | str | onnx.ModelProto | EncoderProgram) -> EncoderProgram:
+def read_program(model: Path | str | ModelProto | EncoderProgram) -> EncoderProgram:
     """Lower ``model``, a model.onnx by path or in memory; a program is returned as it is.
 
     Raises:
         FormatError: a file that is foreign, edited or of another version, or a node that is no part of
             an encoder; the message names it.
     """
+    from ..lowering import lower
+
     if isinstance(model, EncoderProgram):
         return model
-    if not isinstance(model, onnx.ModelProto):
+    if isinstance(model, (str, Path)):
         return lower(Path(model))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -42,7 +45,7 @@ def read_program(model: Path | str | onnx.ModelProto | EncoderProgram) -> Encode
 
 
 def convert(
-    model: Path | str | onnx.ModelProto | EncoderProgram,
+    model: Path | str | ModelProto | EncoderProgram,
     output_dir: Path | str,
     config: AcceleratorConfig | None = None,
     project_name: str = "bat_encoder",
@@ -99,7 +102,10 @@ def _graph(
         io_type="io_stream",
     )
     # hls4ml reads a precision for each tensor; every stream here is ap_int<16>.
-    settings["HLSConfig"] = {"Model": {"Precision": "ap_int<16>", "ReuseFactor": 1, "Strategy": "Latency"}}
+    settings["HLSConfig"] = {
+        "Model": {"Precision": "ap_int<16>", "ReuseFactor": 1, "Strategy": "Latency"},
+        "LayerType": {layer.__name__: {"Trace": True} for layer in LAYERS.values()},
+    }
     layers: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": "hidden", "input_shape": [beats(program), BEAT]}
     ]
