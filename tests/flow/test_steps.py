@@ -61,10 +61,11 @@ def test_every_step_leaves_its_artefacts(finished: RunFolder) -> None:
 def test_the_ladder_has_no_mismatch_and_the_control_is_located(finished: RunFolder) -> None:
     record = read_json(finished.artefact("verify.json"))
     assert record["engines"] == ["deploy", "qonnx", "reference", "csim", "overlay", "hls4ml", "cosim"]
-    assert record["samples"] == {"hls4ml": 20, "cosim": 3} and not record["skipped"]
+    assert not record["skipped"]
     assert record["mismatches"] == 0 and record["tokenizer_mismatches"] == 0
     held = read_json(finished.artefact("data.json"))["files"]["test.jsonl"]["examples"]
     assert record["n"] == min(30, held)
+    assert record["samples"] == {"hls4ml": min(20, held), "cosim": 3}
     assert record["negative_control"]["caught"] and record["negative_control"]["located"]
 
 
