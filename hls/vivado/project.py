@@ -10,11 +10,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from batflow.errors import InputError
 from batflow.files import atomic_path, write_json
 
 from ..config import AcceleratorConfig
 from ..cosim_build import TOP, rtl_sources
+from ..vendor import check_folder, check_part, check_vlnv
 from ..verilator import RTL_FOLDER
 from .settings import NOTE, Target, clock_text, makefile_text, settings_text, wrapper_header
 from .wrapper import WRAPPER, parameter_texts, wrapper_text
@@ -35,16 +35,9 @@ def write_vivado_project(config: AcceleratorConfig, target: Target, folder: Path
         UserError: the folder cannot be written.
     """
     folder = Path(folder)
-    if "-" not in target.part:
-        raise InputError(
-            f"board {target.board!r} has no part to build for (it says {target.part!r}); "
-            "choose a board with hardware, or give a .yaml file with its part"
-        )
-    vendor_name = target.vlnv.split(":")
-    if len(vendor_name) != 4 or vendor_name[2] != WRAPPER:
-        raise InputError(f"vlnv {target.vlnv!r} is wrong; write vendor:library:{WRAPPER}:version")
-    if folder.exists() and not (folder / MARK).is_file() and (folder.is_file() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there and is no Vivado project of batflow; choose another folder")
+    check_part(target.part, target.board)
+    check_vlnv(target.vlnv, WRAPPER)
+    check_folder(folder, MARK, "Vivado")
     sources = rtl_sources(TOP, (RTL_FOLDER,))
     parameters = parameter_texts(config)
     names = [f"rtl/{path.name}" for path in sources]

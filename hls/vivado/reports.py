@@ -13,7 +13,8 @@ from typing import Any
 
 from batflow.errors import FormatError
 
-SOURCE = "synthesis"
+from ..vendor_report import SOURCE, Tree, number, unit
+
 _REMEDY = "give a text report of Vivado for an UltraScale+ part, as the project's scripts write it"
 _TOOL = re.compile(r"Tool Version\s*:\s*(Vivado v\.\S+)")
 _STATE = re.compile(r"Design State\s*:\s*([^|\n]+?)\s*\|?\s*$", re.MULTILINE)
@@ -31,16 +32,9 @@ _ALWAYS = ("lut", "ff", "bram36", "dsp")
 _COLUMNS = ("Instance", "Module", "Total LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18")
 _SLACKS = {"wns_ns": "WNS(ns)", "tns_ns": "TNS(ns)", "whs_ns": "WHS(ns)", "wpws_ns": "WPWS(ns)"}
 
-Tree = dict[str, Any]
-"""A unit in the form of ``batflow synth``; ``carry`` is None where the report does not give it."""
-
 
 def _number(text: str) -> float:
-    try:
-        value = float(text.replace(",", ""))
-    except ValueError as exc:
-        raise FormatError(f"{text!r} stands where the report has a number; {_REMEDY}") from exc
-    return int(value) if value.is_integer() else value
+    return number(text, _REMEDY)
 
 
 def _rows(text: str) -> Iterator[list[str]]:
@@ -53,16 +47,7 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 def _unit(name: str, module: str, counts: dict[str, float | None]) -> Tree:
     # Vivado's LUT counts are sites, with small LUTs combined already: the estimate of sites is the count.
-    empty = dict.fromkeys(("lut", "lut_memory", "lc", "ff", "carry", "bram36", "uram", "dsp"), 0)
-    return {
-        "name": name,
-        "module": module,
-        "count": 1,
-        **empty,
-        **counts,
-        "lc": counts["lut"],
-        "children": [],
-    }
+    return unit(name, module, {**counts, "lc": counts["lut"]})
 
 
 def parse_utilization(text: str) -> Tree:

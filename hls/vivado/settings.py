@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..config import AcceleratorConfig
 from ..cosim_build import TOP
 from ..registers.table import REGISTERS, Register
+from ..vendor import file_header, tcl_word
 from .wrapper import CLOCK, CONTROL, INTERRUPT, MASTERS, RESET, STREAM_IN, STREAM_OUT, WRAPPER
 
 NOTE = "NOT RUN HERE: written for Vivado 2022.2 to 2025.x, tested against stubbed commands only."
@@ -48,18 +49,6 @@ class Target:
     accelerator_name: str
     dma_name: str
     ps_name: str
-
-
-def tcl_word(value: object) -> str:
-    """``value`` as one Tcl word; lists and mappings as Tcl lists (a mapping: names and values in turn)."""
-    if isinstance(value, Mapping):
-        return tcl_word([item for pair in value.items() for item in pair])
-    if isinstance(value, (list, tuple)):
-        return "{" + " ".join(tcl_word(item) for item in value) + "}"
-    text = str(value)
-    for special in '\\{}"$[];# \t\n':
-        text = text.replace(special, "\\n" if special == "\n" else "\\" + special)
-    return text or "{}"
 
 
 def _registers() -> list[object]:
@@ -125,7 +114,7 @@ def settings_text(
 
 
 def _header(mark: str) -> str:
-    return f"{mark} SPDX-License-Identifier: Apache-2.0\n{mark} {NOTE}\n{mark} Generated; do not edit.\n"
+    return file_header(mark, NOTE)
 
 
 def wrapper_header() -> str:

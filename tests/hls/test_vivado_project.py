@@ -11,9 +11,10 @@ import pytest
 from batflow.errors import InputError, MissingToolError
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.cosim_build import TOP, rtl_sources
+from batflow.hls.vendor import tcl_word
 from batflow.hls.verilator import RTL_FOLDER, find_verilator
 from batflow.hls.vivado.project import write_vivado_project
-from batflow.hls.vivado.settings import NOTE, Target, tcl_word
+from batflow.hls.vivado.settings import NOTE, Target
 
 from .vivado_bench import CONFIG, TARGET, Bench, interpreter, tcl_list, write_bench
 

@@ -9,7 +9,8 @@ import pytest
 
 from batflow.errors import FormatError
 from batflow.hls.synth_report import Resources, unit_from_json
-from batflow.hls.vivado.reports import SOURCE, parse_timing, parse_utilization, synthesis_report
+from batflow.hls.vendor_report import SOURCE
+from batflow.hls.vivado.reports import parse_timing, parse_utilization, synthesis_report
 
 from .vivado_bench import HIERARCHY, TARGET, UTILIZATION, timing
 
