@@ -47,6 +47,7 @@ class TrainSettings:
     Args:
         accumulate: batches whose gradients make one step; the batch size in memory stays.
         patience: stop after so many epochs in a row without a dev score as good as the best.
+        fused: AdamW in one pass over memory; its sums are rounded in another order.
     """
 
     epochs: int
@@ -60,11 +61,12 @@ class TrainSettings:
     max_steps: int | None = None
     accumulate: int = 1
     patience: int | None = None
+    fused: bool = False
 
     def decisive(self) -> dict[str, Any]:
         """Return what the result depends on; options of later versions only where they are used."""
         values = asdict(self)
-        later = {"accumulate": 1, "patience": None}
+        later = {"accumulate": 1, "patience": None, "fused": False}
         return {k: v for k, v in values.items() if k != "threads" and not (k in later and v == later[k])}
 
 
@@ -150,7 +152,10 @@ class Trainer:
         self.dev_score = dev_score or self._own_score
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.trained,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=settings.fused,
         )
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
