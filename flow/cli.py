@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from batflow.errors import InputError, UserError
 
+from .cli_vendor import vendor
+from .console import console, errors, resumable
 from .doctor import as_json, as_table, examine
 from .run_folder import EngineKind, RunFolder, check_name, open_run, start_run
 from .settings import RunConfig
@@ -26,8 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Run = Annotated[str, typer.Argument(help="Name of the run, or its path.")]
 Runs = Annotated[Path, typer.Option(help="Folder that holds the runs.", envvar="BATFLOW_RUNS")]
@@ -42,17 +39,10 @@ Tsv = Annotated[Path | None, typer.Option(help="TSV file: label, text.")]
 Setting = Annotated[
     list[str] | None, typer.Option("--set", help="NAME=VALUE: any setting of run.json; repeatable.")
 ]
+app.add_typer(vendor)
+
+BuildFlow = Literal["engine", "vitis-hls"]
 DEFAULT_RUNS = Path("runs")
-
-
-@contextlib.contextmanager
-def resumable(command: str) -> Iterator[None]:
-    """Turn Ctrl-C into exit code 2 and a line that says how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        errors.print(f"interrupted; what is finished is kept. Go on with: {command}", markup=False)
-        raise SystemExit(2) from None
 
 
 def _place(run: str, runs: Path) -> tuple[Path, str]:
@@ -181,14 +171,31 @@ for _name, _text in (
 
 @app.command()
 def build(
-    run: Run,
+    run: Annotated[str, typer.Argument(help="Run, or with --flow vitis-hls an accelerator config (.yaml).")],
     engine: Annotated[EngineKind, typer.Option(help="csim: HLS C++; cosim: RTL under Verilator.")] = "csim",
+    flow: Annotated[BuildFlow, typer.Option(help="vitis-hls: a Vitis HLS project.")] = "engine",
+    config: Annotated[Path | None, typer.Option(help="vitis-hls: accelerator config of a run.")] = None,
+    board: Annotated[str | None, typer.Option(help="vitis-hls: board, or a .yaml file (zcu102).")] = None,
+    part: Annotated[str | None, typer.Option(help="vitis-hls: part, in place of a board.")] = None,
+    output: Annotated[Path | None, typer.Option(help="vitis-hls: folder to write.")] = None,
     force: Force = False,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
-    """Compile an engine and write its bundle: bundle/ of csim, bundle-cosim/ of cosim."""
+    """Compile an engine and write its bundle, or write a project for Vitis HLS."""
     from .hardware_steps import write_engine_bundle
+    from .vitis import VitisOptions, is_config, write_config_project, write_run_project
 
+    options = VitisOptions(config, board, part, output)
+    if flow == "vitis-hls":
+        with resumable(f"batflow build {run} --flow {flow}"):
+            if is_config(run):
+                told = write_config_project(Path(run), options)
+            else:
+                told = write_run_project(open_run(*_place(run, runs)), options)
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        return
+    if options != VitisOptions():
+        raise InputError("--config, --board, --part and --output are for --flow vitis-hls; add it")
     folder = open_run(*_place(run, runs))
     if engine == "csim":
         _pipeline(folder, "build", "build", force=force, resume=f"batflow build {run}")
@@ -289,30 +296,6 @@ def configs(
                 clock_mhz=clock_mhz, output=output, roofline=roofline,
             )
         )  # fmt: skip
-
-
-@app.command()
-def vivado(
-    config: Annotated[Path, typer.Argument(help="YAML file with an accelerator config.")],
-    board: Annotated[str, typer.Option(help="Board to build for, or a .yaml file.")],
-    output: Annotated[Path, typer.Option(help="Folder to write.")],
-) -> None:
-    """Write a Vivado project: RTL, IP packaging, block design, Makefile. Not run here."""
-    from .vivado import write_project
-
-    console.print(write_project(config, board, output), markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command("vivado-report")
-def vivado_report(
-    folder: Annotated[Path, typer.Argument(help="Project folder in which Vivado has run.")],
-    stage: Annotated[str, typer.Option(help="Which reports: bit or ooc.")] = "ooc",
-    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
-) -> None:
-    """Print Vivado's utilization and timing in the form of synth's JSON, with source synthesis."""
-    from .vivado import read_project
-
-    console.print_json(data=read_project(folder, stage, output))
 
 
 @app.command()
