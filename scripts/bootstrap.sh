@@ -38,6 +38,16 @@ missing_packages() {
   "$python" -c 'import ensurepip, venv' 2>/dev/null || venv_package "$python"
 }
 
+# The kernels' second compiler: tests alone need it, so its absence stops nothing.
+offer_clang() {
+  command -v clang++ >/dev/null && return
+  if command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
+    (install_packages --no-install-recommends clang) || say "clang++ could not be installed; the tests that need it are skipped"
+  else
+    say "clang++ is absent; the tests that need it are skipped (Debian 12: apt install clang)"
+  fi
+}
+
 venv_package() {
   case $1 in
     *python3.1[12]) echo "$(basename "$1")-venv" ;;
@@ -71,6 +81,7 @@ main() {
   packages=$(missing_packages "$python")
   # shellcheck disable=SC2086  # one word a package
   [ -z "$packages" ] || install_packages $packages
+  offer_clang
   make_venv "$python"
   local pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet)
   say "torch"

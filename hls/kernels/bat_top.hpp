@@ -49,7 +49,8 @@ inline std::uint32_t read_sequence_header(hls::stream<Beat>& in, int max_len, Se
 }
 
 template <class Cfg>
-std::uint32_t read_rows(hls::stream<Beat>& in, int l, int d, bool last, h_t h[][Cfg::kMaxHidden]) {
+std::uint32_t read_rows(hls::stream<Beat>& in, int l, int d, bool last,
+                        h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden]) {
   for (int t = 0; t < l; ++t) {
     for (int i = 0; i < d; i += kStreamValues) {
 #pragma HLS PIPELINE II = 1
@@ -66,7 +67,7 @@ std::uint32_t read_rows(hls::stream<Beat>& in, int l, int d, bool last, h_t h[][
 
 template <class Cfg>
 void write_rows(hls::stream<Beat>& out, const SequenceHeader& header, int d, bool last,
-                const h_t h[][Cfg::kMaxHidden]) {
+                const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden]) {
   out.write(make_beat(word_t(header.tag) | (word_t(header.length) << 32), false));
   out.write(make_beat(0, false));
   for (int t = 0; t < header.length; ++t) {
@@ -84,10 +85,8 @@ void write_rows(hls::stream<Beat>& out, const SequenceHeader& header, int d, boo
 
 // One layer over the ping-pong pair.
 template <class Cfg, class Memory>
-void run_layer(const Memory& image, const ProgramShape& shape, int layer, int l, Buffers<Cfg>& b,
+void run_layer(Memory image, const ProgramShape& shape, int layer, int l, Buffers<Cfg>& b,
                Counters& counters) {
-#pragma HLS ALLOCATION function instances = mha limit = 1
-#pragma HLS ALLOCATION function instances = ffn limit = 1
   Descriptor d;
   read_descriptor(image, shape, layer, d);
   const std::uint64_t before = counters.qmm_busy;
@@ -100,8 +99,8 @@ void run_layer(const Memory& image, const ProgramShape& shape, int layer, int l,
 
 // A whole run. `counters` holds the last run's figures also after an error.
 template <class Cfg, class Memory>
-std::uint32_t bat_run(const Memory& image, std::uint64_t expected_hash, std::uint32_t batch,
-                      hls::stream<Beat>& in, hls::stream<Beat>& out, Buffers<Cfg>& b, Counters& counters) {
+std::uint32_t bat_run(Memory image, std::uint64_t expected_hash, std::uint32_t batch, hls::stream<Beat>& in,
+                      hls::stream<Beat>& out, Buffers<Cfg>& b, Counters& counters) {
   counters = Counters();
   if (batch == 0) return reg::E_BAD_BATCH;
   ProgramShape shape = {};

@@ -110,7 +110,7 @@ std::uint32_t check_descriptor(const ProgramShape& shape, const Descriptor& d) {
 }
 
 template <class Memory>
-void read_descriptor(const Memory& image, const ProgramShape& shape, int layer, Descriptor& d) {
+void read_descriptor(Memory image, const ProgramShape& shape, int layer, Descriptor& d) {
   const std::uint64_t first = (shape.table + std::uint64_t(layer) * shape.stride) / 8;
   for (unsigned i = 0; i < image::D_COUNT; ++i) {
 #pragma HLS PIPELINE II = 1
@@ -120,7 +120,7 @@ void read_descriptor(const Memory& image, const ProgramShape& shape, int layer, 
 
 // Reads and checks the header; `shape` is valid when the result is E_NONE.
 template <class Cfg, class Memory>
-std::uint32_t read_header(const Memory& image, std::uint64_t expected_hash, ProgramShape& shape) {
+std::uint32_t read_header(Memory image, std::uint64_t expected_hash, ProgramShape& shape) {
   std::uint64_t word[image::kHeaderWords];
   if (word_t(image[0]) != image::kMagic) return reg::E_BAD_MAGIC;
   for (unsigned i = 0; i < image::kHeaderWords; ++i) word[i] = word_t(image[i]).to_uint64();
@@ -145,7 +145,7 @@ std::uint32_t read_header(const Memory& image, std::uint64_t expected_hash, Prog
 
 // Checks the whole program before anything runs.
 template <class Cfg, class Memory>
-std::uint32_t check_program(const Memory& image, std::uint64_t expected_hash, ProgramShape& shape) {
+std::uint32_t check_program(Memory image, std::uint64_t expected_hash, ProgramShape& shape) {
   const std::uint32_t error = read_header<Cfg>(image, expected_hash, shape);
   if (error != reg::E_NONE) return error;
   for (int layer = 0; layer < shape.layers; ++layer) {

@@ -68,8 +68,8 @@ void feed_columns(const QmmJob& job, const P& planes, int row0, int base, hls::s
 }
 
 // S-bit word `word` of a packed row of `row_words` 64-bit words.
-template <int S>
-ap_uint<S> weight_word(const word_t* row, int word, int row_words) {
+template <int S, int ROW_WORDS>
+ap_uint<S> weight_word(const word_t row[ROW_WORDS], int word, int row_words) {
 #pragma HLS INLINE
   if (S <= 64) return ap_uint<S>(row[word * S / 64] >> (word * S % 64));
   ap_uint<S> value = 0;
@@ -83,7 +83,7 @@ ap_uint<S> weight_word(const word_t* row, int word, int row_words) {
 
 // Channel constants of output `o`: one word a part, C and M1, then M2.
 template <class Memory>
-Channel channel_constants(const Memory& image, const MatrixAt& at, int parts, int o) {
+Channel channel_constants(Memory image, const MatrixAt& at, int parts, int o) {
 #pragma HLS INLINE
   Channel channel;
   const word_t word = image[at.constants / 8 + std::uint64_t(parts) * o];
@@ -102,8 +102,10 @@ inline std::uint64_t weight_place(int row, int plane, int planes, int word, int 
 
 // Weights and constants of a matrix of the image, tile by tile.
 template <class Cfg, class Memory>
-void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hls::stream<WVec<Cfg>>& out,
+void feed_weights(const QmmJob& job, Memory image, const MatrixAt& at, hls::stream<WVec<Cfg>>& out,
                   hls::stream<Channel>& constants) {
+  static_assert(Cfg::kBusBits >= 64 && (Cfg::kBusBits & (Cfg::kBusBits - 1)) == 0,
+                "feed: kBusBits must be a power of two of at least 64");
   const QmmLoops<Cfg> loops(job);
   constexpr int kRowWords = div_up(QmmSizes<Cfg>::kWidest, 64);
   const int row_words = div_up(job.inputs, 64);
@@ -118,6 +120,8 @@ void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hl
     for (int pass = 0; pass < job.passes(); ++pass) {
       // A pass of WTWS is one of the two rows of each channel, of other kinds a plane.
       word_t rows[Cfg::kOutputs][kRowWords];
+#pragma HLS ARRAY_PARTITION variable = rows complete dim = 1
+#pragma HLS ARRAY_PARTITION variable = rows cyclic factor = div_up(Cfg::kSimd, 64) dim = 2
       const int plane = parts == 2 ? 0 : pass, part = parts == 2 ? pass : 0;
       for (int i = 0; i < row_words; ++i) {
         for (int o = 0; o < outputs; ++o) {
@@ -131,8 +135,8 @@ void feed_weights(const QmmJob& job, const Memory& image, const MatrixAt& at, hl
         WVec<Cfg> w;
         for (int o = 0; o < Cfg::kOutputs; ++o) {
 #pragma HLS UNROLL
-          w.word[o] =
-              o < outputs ? weight_word<Cfg::kSimd>(rows[o], word, row_words) : ap_uint<Cfg::kSimd>(0);
+          w.word[o] = o < outputs ? weight_word<Cfg::kSimd, kRowWords>(rows[o], word, row_words)
+                                  : ap_uint<Cfg::kSimd>(0);
         }
         out.write(w);
       }

@@ -39,9 +39,9 @@ void ffn_rows(const FfnStep& step, const FfnBuffers<Cfg>& f, hls::stream<AVec<Cf
 }
 
 template <class Cfg>
-void ffn_post(const FfnStep& step, const h_t h[][Cfg::kMaxHidden], hls::stream<AccTile<Cfg>>& acc,
-              hls::stream<Channel>& constants, hls::stream<QTile<Cfg>>& out, h_t r[][Cfg::kMaxHidden],
-              std::uint32_t& saturations) {
+void ffn_post(const FfnStep& step, const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden],
+              hls::stream<AccTile<Cfg>>& acc, hls::stream<Channel>& constants, hls::stream<QTile<Cfg>>& out,
+              h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], std::uint32_t& saturations) {
   if (step.up) {
     qu_tiles<Cfg>(step.job, true, Channel(), step.at.shift, step.out, acc, constants, out);
   } else {
@@ -51,9 +51,6 @@ void ffn_post(const FfnStep& step, const h_t h[][Cfg::kMaxHidden], hls::stream<A
 
 template <class Cfg>
 void ffn_pack(const FfnStep& step, hls::stream<QTile<Cfg>>& in, FfnBuffers<Cfg>& f) {
-  struct Place {
-    int row, base, column;
-  };
   if (step.up) {
     pack_tiles<Cfg>(step.job, step.out, in, f.mid, [](int row, int column) { return Place{row, 0, column}; });
   }
@@ -61,10 +58,10 @@ void ffn_pack(const FfnStep& step, hls::stream<QTile<Cfg>>& in, FfnBuffers<Cfg>&
 
 // One product as a DATAFLOW region around the module's QMM engine.
 template <class Cfg, class Memory>
-void ffn_product(const FfnStep& step, const Memory& image, const h_t h[][Cfg::kMaxHidden], FfnBuffers<Cfg>& f,
-                 h_t r[][Cfg::kMaxHidden], std::uint32_t& saturations) {
+void ffn_product(const FfnStep& step, Memory image, const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden],
+                 FfnBuffers<Cfg>& f, h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], std::uint32_t& saturations) {
 #pragma HLS DATAFLOW
-#pragma HLS STREAM variable = f type = unsync
+#pragma HLS STREAM variable = f.mid.words type = unsync
   hls::stream<AVec<Cfg>, 16> a("ffn.a");                               // covers the buffer's read latency
   hls::stream<WVec<Cfg>, QmmSizes<Cfg>::kTileWords> w("ffn.w");        // a whole tile: the second buffer
   hls::stream<Channel, 2 * Cfg::kOutputs> constants("ffn.constants");  // those of two column tiles
@@ -80,28 +77,42 @@ void ffn_product(const FfnStep& step, const Memory& image, const h_t h[][Cfg::kM
   BAT_RUN(region);
 }
 
-// One layer's feed-forward part: h [l][d] to r [l][d], normalized. Adds to the counters.
-template <class Cfg, class Memory>
-void ffn(const Memory& image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
-         const h_t h[][Cfg::kMaxHidden], FfnBuffers<Cfg>& f, h_t r[][Cfg::kMaxHidden], Counters& counters) {
-  static_assert(Cfg::kMaxFfn >= 1, "FFN: kMaxFfn must be at least 1");
+inline FfnStep ffn_step(bool up, const ProgramShape& shape, int l, const Descriptor& d) {
+  const unsigned first = up ? image::D_FFN1_KIND : image::D_FFN2_KIND;
   const Format in = d.format(image::D_FFN_IN_BITS, true), middle = d.format(image::D_FFN_MID_BITS, false);
+  FfnStep step;
+  step.up = up;
+  step.job = {l,
+              up ? shape.hidden : shape.ffn,
+              up ? shape.ffn : shape.hidden,
+              up ? in : middle,
+              {1, true},
+              d.mode(first),
+              false};
+  step.at = d.matrix(first);
+  step.out = middle;
+  return step;
+}
+
+// One layer's feed-forward part: h [l][d] to r [l][d], normalized. Adds to the counters. The call of
+// ffn_product stands once, so that synthesis makes one engine.
+template <class Cfg, class Memory>
+void ffn(Memory image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
+         const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden], FfnBuffers<Cfg>& f,
+         h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], Counters& counters) {
+  static_assert(Cfg::kMaxFfn >= 1, "FFN: kMaxFfn must be at least 1");
+  const Format in = d.format(image::D_FFN_IN_BITS, true);
   const int width = shape.hidden;
   qu_rows<Cfg>(h, l, width, d.dyadic(image::D_FFN_IN_M), in, f.x);
   BAT_TRACE(layer, BF_TAP_FFN_IN, l, width, f.x.get(row, 0, column, in));
   std::uint64_t cycles = qu_rows_cycles<Cfg>(l, width);
-  const FfnStep up = {true,
-                      {l, width, shape.ffn, in, {1, true}, d.mode(image::D_FFN1_KIND), false},
-                      d.matrix(image::D_FFN1_KIND),
-                      middle};
-  const FfnStep down = {false,
-                        {l, shape.ffn, width, middle, {1, true}, d.mode(image::D_FFN2_KIND), false},
-                        d.matrix(image::D_FFN2_KIND),
-                        middle};
-  ffn_product<Cfg>(up, image, h, f, r, counters.saturations);
-  BAT_TRACE(layer, BF_TAP_FFN_MID, l, shape.ffn, f.mid.get(row, 0, column, middle));
-  ffn_product<Cfg>(down, image, h, f, r, counters.saturations);
-  cycles += product_cycles<Cfg>(up.job, true, counters) + product_cycles<Cfg>(down.job, true, counters);
+  for (int index = 0; index < 2; ++index) {
+    const FfnStep step = ffn_step(index == 0, shape, l, d);
+    ffn_product<Cfg>(step, image, h, f, r, counters.saturations);
+    cycles += product_cycles<Cfg>(step.job, true, counters);
+  }
+  BAT_TRACE(layer, BF_TAP_FFN_MID, l, shape.ffn,
+            f.mid.get(row, 0, column, d.format(image::D_FFN_MID_BITS, false)));
   BAT_TRACE(layer, BF_TAP_FFN_SUM, l, width, r[row][column]);
   load_norm<Cfg>(image, d.norm(image::D_LN2_CONSTANTS), width, f.norm);
   ln_rows<Cfg>(r, l, width, f.norm, counters.saturations);

@@ -34,7 +34,7 @@ struct NormConstants {
 };
 
 template <class Cfg, class Memory>
-void load_norm(const Memory& image, const NormAt& at, int d, NormConstants<Cfg>& constants) {
+void load_norm(Memory image, const NormAt& at, int d, NormConstants<Cfg>& constants) {
   for (int i = 0; i < d; ++i) {
 #pragma HLS PIPELINE II = 1
     const word_t word = image[at.constants / 8 + i];
@@ -63,8 +63,9 @@ inline ap_uint<17> rsqrt(ap_uint<56> variance, int& g) {
 
 // Normalizes one row of d values in place.
 template <class Cfg>
-void ln_row(h_t* row, int d, const NormConstants<Cfg>& k, std::uint32_t& saturations) {
+void ln_row(h_t row[Cfg::kMaxHidden], int d, const NormConstants<Cfg>& k, std::uint32_t& saturations) {
   static_assert(Cfg::kMaxHidden <= 4096, "LN: kMaxHidden must be at most 4096, or V leaves 56 bits");
+  static_assert(Cfg::kLnLanes >= 1 && Cfg::kLnLanes <= 256, "LN: kLnLanes must be 1..256");
   ap_int<28> sum = 0;
   ap_uint<43> square = 0;
   for (int i = 0; i < d; ++i) {
@@ -89,7 +90,7 @@ void ln_row(h_t* row, int d, const NormConstants<Cfg>& k, std::uint32_t& saturat
 
 // Normalizes `rows` rows of x [rows][d] in place.
 template <class Cfg>
-void ln_rows(h_t x[][Cfg::kMaxHidden], int rows, int d, const NormConstants<Cfg>& k,
+void ln_rows(h_t x[Cfg::kMaxTokens][Cfg::kMaxHidden], int rows, int d, const NormConstants<Cfg>& k,
              std::uint32_t& saturations) {
   for (int t = 0; t < rows; ++t) ln_row<Cfg>(x[t], d, k, saturations);
 }

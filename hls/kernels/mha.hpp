@@ -45,10 +45,6 @@ struct MhaStep {
   bool from_memory() const { return stage != kScores && stage != kContext; }
 };
 
-struct Place {
-  int row, base, column;
-};
-
 template <class Cfg>
 void mha_rows(const MhaStep& step, const MhaBuffers<Cfg>& m, hls::stream<AVec<Cfg>>& out) {
   switch (step.stage) {
@@ -64,8 +60,8 @@ void mha_rows(const MhaStep& step, const MhaBuffers<Cfg>& m, hls::stream<AVec<Cf
 }
 
 template <class Cfg, class Memory>
-void mha_columns(const MhaStep& step, const Memory& image, const MhaBuffers<Cfg>& m,
-                 hls::stream<WVec<Cfg>>& out, hls::stream<Channel>& constants) {
+void mha_columns(const MhaStep& step, Memory image, const MhaBuffers<Cfg>& m, hls::stream<WVec<Cfg>>& out,
+                 hls::stream<Channel>& constants) {
   if (step.stage == kScores) {
     feed_columns<Cfg>(step.job, m.k, 0, step.head * step.head_words, out);
   } else if (step.stage == kContext) {
@@ -76,9 +72,9 @@ void mha_columns(const MhaStep& step, const Memory& image, const MhaBuffers<Cfg>
 }
 
 template <class Cfg>
-void mha_post(const MhaStep& step, const h_t h[][Cfg::kMaxHidden], hls::stream<AccTile<Cfg>>& acc,
-              hls::stream<Channel>& constants, hls::stream<QTile<Cfg>>& out, MhaBuffers<Cfg>& m,
-              h_t r[][Cfg::kMaxHidden], std::uint32_t& saturations) {
+void mha_post(const MhaStep& step, const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden],
+              hls::stream<AccTile<Cfg>>& acc, hls::stream<Channel>& constants, hls::stream<QTile<Cfg>>& out,
+              MhaBuffers<Cfg>& m, h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], std::uint32_t& saturations) {
   if (step.stage == kScores) {
     softmax_tiles<Cfg>(step.job, step.softmax, step.out.bits, acc, m.p);
   } else if (step.stage == kProjectOut) {
@@ -110,10 +106,14 @@ void mha_pack(const MhaStep& step, hls::stream<QTile<Cfg>>& in, MhaBuffers<Cfg>&
 
 // One product as a DATAFLOW region around the module's QMM engine.
 template <class Cfg, class Memory>
-void mha_product(const MhaStep& step, const Memory& image, const h_t h[][Cfg::kMaxHidden], MhaBuffers<Cfg>& m,
-                 h_t r[][Cfg::kMaxHidden], std::uint32_t& saturations) {
+void mha_product(const MhaStep& step, Memory image, const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden],
+                 MhaBuffers<Cfg>& m, h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], std::uint32_t& saturations) {
 #pragma HLS DATAFLOW
-#pragma HLS STREAM variable = m type = unsync
+#pragma HLS STREAM variable = m.q.words type = unsync
+#pragma HLS STREAM variable = m.k.words type = unsync
+#pragma HLS STREAM variable = m.v.words type = unsync
+#pragma HLS STREAM variable = m.p.words type = unsync
+#pragma HLS STREAM variable = m.ctx.words type = unsync
   hls::stream<AVec<Cfg>, 16> a("mha.a");                               // covers the buffer's read latency
   hls::stream<WVec<Cfg>, QmmSizes<Cfg>::kTileWords> w("mha.w");        // a whole tile: the second buffer
   hls::stream<Channel, 2 * Cfg::kOutputs> constants("mha.constants");  // those of two column tiles
@@ -129,18 +129,6 @@ void mha_product(const MhaStep& step, const Memory& image, const h_t h[][Cfg::kM
   BAT_RUN(region);
 }
 
-// The steps of a layer. `first` is the descriptor field of the matrix.
-inline MhaStep mha_projection(MhaStage stage, const ProgramShape& shape, int l, const Descriptor& d,
-                              unsigned first, const Format& in, const Format& out) {
-  MhaStep step = {};
-  step.stage = stage;
-  step.job = {l, shape.hidden, shape.hidden, in, {1, true}, d.mode(first), false};
-  step.at = d.matrix(first);
-  step.out = out;
-  step.shift = step.at.shift;
-  return step;
-}
-
 struct MhaFormats {
   Format attn_in, q, k, v, probs, ctx;
   explicit MhaFormats(const Descriptor& d)
@@ -152,65 +140,87 @@ struct MhaFormats {
         ctx(d.format(image::D_CTX_BITS, true)) {}
 };
 
-// Scores, softmax and context of every head.
-template <class Cfg, class Memory>
-std::uint64_t mha_heads(const Memory& image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
-                        const MhaFormats& f, const h_t h[][Cfg::kMaxHidden], MhaBuffers<Cfg>& m,
-                        h_t r[][Cfg::kMaxHidden], Counters& counters) {
-  std::uint64_t cycles = 0;
+// The steps of a layer: q, k, v; scores and context of each head; the output projection.
+inline int mha_steps(const ProgramShape& shape) { return 4 + 2 * shape.heads; }
+
+// `first` is the descriptor field of the matrix.
+inline MhaStep mha_projection(MhaStage stage, const ProgramShape& shape, int l, const Descriptor& d,
+                              unsigned first, const Format& in, const Format& out) {
+  MhaStep step = {};
+  step.stage = stage;
+  step.job = {l, shape.hidden, shape.hidden, in, {1, true}, d.mode(first), false};
+  step.at = d.matrix(first);
+  step.out = out;
+  step.shift = step.at.shift;
+  return step;
+}
+
+inline MhaStep mha_attention(bool scores, int head, int size, int l, const Descriptor& d,
+                             const MhaFormats& f) {
   const Dyadic ctx = d.dyadic(image::D_CTX_M);
   MhaStep step = {};
-  step.head_size = shape.head_size();
-  step.head_words = div_up(step.head_size, Cfg::kSimd);
+  step.stage = scores ? kScores : kContext;
+  step.head = head;
   step.softmax = d.softmax();
   step.common.m[0] = ctx.m;
   step.common.c = ctx.c;
   step.shift = ctx.shift;
-  for (step.head = 0; step.head < shape.heads; ++step.head) {
-    step.stage = kScores;
-    step.job = {l, step.head_size, l, f.q, f.k, kActivation, true};
-    step.out = f.probs;
-    mha_product<Cfg>(step, image, h, m, r, counters.saturations);
-    cycles += scores_cycles<Cfg>(step.job, counters);
-    BAT_TRACE(layer, BF_TAP_PROBS, l, l, m.p.get(row, 0, column, f.probs));
-    step.stage = kContext;
-    step.job = {l, l, step.head_size, f.probs, f.v, kActivation, false};
-    step.out = f.ctx;
-    mha_product<Cfg>(step, image, h, m, r, counters.saturations);
-    cycles += product_cycles<Cfg>(step.job, false, counters);
-  }
-  return cycles;
+  step.job.rows = l;
+  step.job.inputs = scores ? size : l;
+  step.job.columns = scores ? l : size;
+  step.job.a = scores ? f.q : f.probs;
+  step.job.w = scores ? f.k : f.v;
+  step.job.mode = kActivation;
+  step.job.token_major = scores;
+  step.out = scores ? f.probs : f.ctx;
+  return step;
 }
 
-// One layer's attention: h [l][d] to r [l][d], normalized. Adds to the counters.
+template <class Cfg>
+MhaStep mha_step(int index, const ProgramShape& shape, int l, const Descriptor& d, const MhaFormats& f) {
+  MhaStep step;
+  if (index == 0) {
+    step = mha_projection(kProjectQ, shape, l, d, image::D_Q_KIND, f.attn_in, f.q);
+  } else if (index == 1) {
+    step = mha_projection(kProjectK, shape, l, d, image::D_K_KIND, f.attn_in, f.k);
+  } else if (index == 2) {
+    step = mha_projection(kProjectV, shape, l, d, image::D_V_KIND, f.attn_in, f.v);
+  } else if (index == mha_steps(shape) - 1) {
+    step = mha_projection(kProjectOut, shape, l, d, image::D_O_KIND, f.ctx, f.ctx);
+  } else {
+    step = mha_attention(index % 2 == 1, (index - 3) / 2, shape.head_size(), l, d, f);
+  }
+  step.head_size = shape.head_size();
+  step.head_words = div_up(step.head_size, Cfg::kSimd);
+  return step;
+}
+
+// One layer's attention: h [l][d] to r [l][d], normalized. Adds to the counters. The call of mha_product
+// stands once, so that synthesis makes one engine.
 template <class Cfg, class Memory>
-void mha(const Memory& image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
-         const h_t h[][Cfg::kMaxHidden], MhaBuffers<Cfg>& m, h_t r[][Cfg::kMaxHidden], Counters& counters) {
+void mha(Memory image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
+         const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden], MhaBuffers<Cfg>& m,
+         h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], Counters& counters) {
   static_assert(Cfg::kMaxHeads >= 1 && Cfg::kMaxTokens >= 1,
                 "MHA: kMaxHeads and kMaxTokens must be at least 1");
   const MhaFormats f(d);
-  const int width = shape.hidden, size = shape.head_size(), words = div_up(size, Cfg::kSimd);
+  const int width = shape.hidden;
   qu_rows<Cfg>(h, l, width, d.dyadic(image::D_ATTN_IN_M), f.attn_in, m.x);
   std::uint64_t cycles = qu_rows_cycles<Cfg>(l, width);
-  const MhaStage stages[3] = {kProjectQ, kProjectK, kProjectV};
-  const unsigned firsts[3] = {image::D_Q_KIND, image::D_K_KIND, image::D_V_KIND};
-  const Format formats[3] = {f.q, f.k, f.v};
-  for (int i = 0; i < 3; ++i) {
-    MhaStep step = mha_projection(stages[i], shape, l, d, firsts[i], f.attn_in, formats[i]);
-    step.head_size = size;
-    step.head_words = words;
+  for (int index = 0; index < mha_steps(shape); ++index) {
+    const MhaStep step = mha_step<Cfg>(index, shape, l, d, f);
     mha_product<Cfg>(step, image, h, m, r, counters.saturations);
-    cycles += product_cycles<Cfg>(step.job, true, counters);
+    cycles += step.stage == kScores ? scores_cycles<Cfg>(step.job, counters)
+                                    : product_cycles<Cfg>(step.job, step.from_memory(), counters);
+    if (step.stage == kScores) {
+      BAT_TRACE(layer, BF_TAP_PROBS, l, l, m.p.get(row, 0, column, f.probs));
+    }
   }
   BAT_TRACE(layer, BF_TAP_ATTN_IN, l, width, m.x.get(row, 0, column, f.attn_in));
-  BAT_TRACE(layer, BF_TAP_Q, l, width, m.q.get(row, column / size * words, column % size, f.q));
-  BAT_TRACE(layer, BF_TAP_K, l, width, m.k.get(row, column / size * words, column % size, f.k));
+  BAT_TRACE(layer, BF_TAP_Q, l, width, m.q.get_head(row, column, shape.head_size(), f.q));
+  BAT_TRACE(layer, BF_TAP_K, l, width, m.k.get_head(row, column, shape.head_size(), f.k));
   BAT_TRACE(layer, BF_TAP_V, l, width, m.v.get(column, 0, row, f.v));
-  cycles += mha_heads<Cfg>(image, shape, layer, l, d, f, h, m, r, counters);
   BAT_TRACE(layer, BF_TAP_CTX, l, width, m.ctx.get(row, 0, column, f.ctx));
-  const MhaStep last = mha_projection(kProjectOut, shape, l, d, image::D_O_KIND, f.ctx, f.ctx);
-  mha_product<Cfg>(last, image, h, m, r, counters.saturations);
-  cycles += product_cycles<Cfg>(last.job, true, counters);
   BAT_TRACE(layer, BF_TAP_ATTN_SUM, l, width, r[row][column]);
   load_norm<Cfg>(image, d.norm(image::D_LN1_CONSTANTS), width, m.norm);
   ln_rows<Cfg>(r, l, width, m.norm, counters.saturations);

@@ -14,6 +14,11 @@
 
 namespace bat {
 
+// Where an element goes: a row, the first word of its columns, the column from there.
+struct Place {
+  int row, base, column;
+};
+
 template <int ROWS, int BITS, int WORDS, int S>
 struct Planes {
   static_assert(ROWS >= 1 && WORDS >= 1, "Planes: ROWS and WORDS must be at least 1");
@@ -46,6 +51,10 @@ struct Planes {
       value += negative ? -(bit << b) : bit << b;
     }
     return format.bipolar() ? (value != 0 ? 1 : -1) : value;
+  }
+  // The same where every head of `size` columns begins a word.
+  int get_head(int row, int column, int size, const Format& format) const {
+    return get(row, column / size * div_up(size, S), column % size, format);
   }
 };
 

@@ -32,7 +32,8 @@ std::uint64_t product_cycles(const QmmJob& job, bool from_memory, Counters& coun
 template <class Cfg>
 std::uint64_t scores_cycles(const QmmJob& job, Counters& counters) {
   const QmmLoops<Cfg> loops(job);
-  const std::uint64_t tile = qmm_cycles<Cfg>(job) / loops.outer;
+  const std::uint64_t tile =
+      std::uint64_t(loops.column_tiles) * job.a.bits * job.passes() * loops.words;  // row_tiles is 1
   const std::uint64_t soft = softmax_tile_cycles<Cfg>(min_of(Cfg::kTokens, job.rows), job.columns);
   const std::uint64_t stall = (loops.outer - 1) * (soft > tile ? soft - tile : 0) + soft;
   counters.qmm_busy += qmm_cycles<Cfg>(job);

@@ -32,7 +32,8 @@ struct QTile {
 };
 
 template <class Cfg>
-void read_channels(const QmmJob& job, int column_tile, hls::stream<Channel>& in, Channel* channels) {
+void read_channels(const QmmJob& job, int column_tile, hls::stream<Channel>& in,
+                   Channel channels[Cfg::kOutputs]) {
   const int first = column_tile * Cfg::kOutputs;
   for (int o = 0; o < min_of(Cfg::kOutputs, job.columns - first); ++o) {
 #pragma HLS PIPELINE II = 1
@@ -46,6 +47,7 @@ void qu_tiles(const QmmJob& job, bool per_channel, const Channel& common, int sh
               hls::stream<AccTile<Cfg>>& in, hls::stream<Channel>& constants, hls::stream<QTile<Cfg>>& out) {
   const QmmLoops<Cfg> loops(job);
   Channel channels[Cfg::kOutputs];
+#pragma HLS ARRAY_PARTITION variable = channels complete dim = 1
   for (int o = 0; o < Cfg::kOutputs; ++o) channels[o] = common;
   for (int ot = 0; ot < loops.column_tiles; ++ot) {
     if (per_channel) read_channels<Cfg>(job, ot, constants, channels);
@@ -67,9 +69,9 @@ void qu_tiles(const QmmJob& job, bool per_channel, const Channel& common, int sh
 }
 
 // Writes q tiles into planes. `place(row, column)` says where: {row, base, column} of Planes::put.
-template <class Cfg, class P, class Place>
+template <class Cfg, class P, class PlaceOf>
 void pack_tiles(const QmmJob& job, const Format& format, hls::stream<QTile<Cfg>>& in, P& planes,
-                Place place) {
+                PlaceOf place) {
   const QmmLoops<Cfg> loops(job);
   for (int ot = 0; ot < loops.column_tiles; ++ot) {
     for (int rt = 0; rt < loops.row_tiles; ++rt) {
@@ -90,8 +92,9 @@ void pack_tiles(const QmmJob& job, const Format& format, hls::stream<QTile<Cfg>>
 
 // Quantizes residual rows h [rows][d] with one set of constants into planes.
 template <class Cfg, class P>
-void qu_rows(const h_t h[][Cfg::kMaxHidden], int rows, int d, const Dyadic& k, const Format& format,
-             P& planes) {
+void qu_rows(const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden], int rows, int d, const Dyadic& k,
+             const Format& format, P& planes) {
+  static_assert(Cfg::kVuLanes >= 1 && Cfg::kVuLanes <= 256, "QU: kVuLanes must be 1..256");
   for (int t = 0; t < rows; ++t) {
     for (int i = 0; i < d; ++i) {
 #pragma HLS PIPELINE II = 1

@@ -39,8 +39,12 @@ inline ap_uint<16> exponent(acc_t score, acc_t top, const SoftmaxConstants& k) {
 
 // Softmax of one row of `l` scores; `put(j, p)` takes the results in order.
 template <class Cfg, class Put>
-void softmax_row(const acc_t* scores, int l, acc_t top, const SoftmaxConstants& k, int bits, Put put) {
+void softmax_row(const acc_t scores[Cfg::kMaxTokens], int l, acc_t top, const SoftmaxConstants& k, int bits,
+                 Put put) {
+  static_assert(Cfg::kSoftmaxLanes >= 1 && Cfg::kSoftmaxLanes <= 256,
+                "softmax: kSoftmaxLanes must be 1..256");
   ap_uint<16> e[Cfg::kMaxTokens];
+#pragma HLS ARRAY_PARTITION variable = e cyclic factor = Cfg::kSoftmaxLanes dim = 1
   ap_uint<32> sum = 0;
   for (int j = 0; j < l; ++j) {
 #pragma HLS PIPELINE II = 1
@@ -66,6 +70,7 @@ void softmax_tiles(const QmmJob& job, const SoftmaxConstants& k, int bits, hls::
   const QmmLoops<Cfg> loops(job);
   const Format format = {bits, false};
   acc_t scores[Cfg::kTokens][Cfg::kMaxTokens];
+#pragma HLS ARRAY_PARTITION variable = scores cyclic factor = Cfg::kSoftmaxLanes dim = 2
   for (int first = 0; first < job.rows; first += Cfg::kTokens) {
     acc_t top[Cfg::kTokens];
     for (int ot = 0; ot < loops.column_tiles; ++ot) {

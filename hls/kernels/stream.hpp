@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// hls::stream<T, DEPTH>: bounded and blocking in csim, the vendor's own under __SYNTHESIS__.
+// Chooses the streams: the vendor's hls_stream.h and ap_axi_sdata.h under __SYNTHESIS__, else those of csim.
 //
-// A write to a full and a read from an empty stream block the process (region.hpp); when no process can
-// advance, sim::Deadlock names each blocked stream, its depth and side; data left in a stream that a region
-// owns is sim::Leftover. Interface functions take `hls::stream<T>&`, the base of every depth, as in Vitis
-// HLS.
+// hls::stream<T, DEPTH>: T element type, DEPTH its capacity in elements, at least 1. Interface functions take
+// `hls::stream<T>&`, the base of every depth, as in Vitis HLS. Beat: one beat of the AXI4-Stream ports.
 //
 // DATAFLOW regions are written once for both:
 //   BAT_REGION(region, "name");                    declares it (nothing under synthesis)
@@ -14,62 +12,43 @@
 // Source: ours.
 #ifndef BATFLOW_STREAM_HPP
 #define BATFLOW_STREAM_HPP
+#include "types.hpp"
+
 #ifdef __SYNTHESIS__
+#include <ap_axi_sdata.h>
 #include <hls_stream.h>
 #define BAT_REGION(region, name)
 #define BAT_OWNS(region, ...)
 #define BAT_PROCESS(region, name, ...) __VA_ARGS__
 #define BAT_RUN(region)
 #else
-#include "region.hpp"
-
-namespace hls {
-
-// T: element type. DEPTH: capacity in elements, at least 1; 0 is the base that functions refer to.
-template <class T, int DEPTH = 0>
-class stream;
-
-template <class T>
-class stream<T, 0> : public bat::sim::Channel {
- public:
-  T read() {
-    while (count_ == 0) bat::sim::block(*this, true);
-    T value = ring_[head_];
-    head_ = head_ + 1 == depth_ ? 0 : head_ + 1;
-    --count_;
-    return value;
-  }
-  void read(T& value) { value = read(); }
-  void write(const T& value) {
-    while (count_ == depth_) bat::sim::block(*this, false);
-    const std::size_t tail = head_ + count_;
-    ring_[tail < depth_ ? tail : tail - depth_] = value;
-    ++count_;
-  }
-  // Drops what is stored (reset).
-  void clear() { count_ = 0; }
-
- protected:
-  stream(const char* name, std::size_t depth) : Channel(name, depth), ring_(depth) {}
-
- private:
-  std::vector<T> ring_;
-  std::size_t head_ = 0;
-};
-
-template <class T, int DEPTH>
-class stream : public stream<T, 0> {
-  static_assert(DEPTH >= 1, "hls::stream: DEPTH must be at least 1");
-
- public:
-  explicit stream(const char* name) : stream<T, 0>(name, DEPTH) {}
-};
-
-}  // namespace hls
-
-#define BAT_REGION(region, name) bat::sim::Region region(name)
-#define BAT_OWNS(region, ...) region.owns(__VA_ARGS__)
-#define BAT_PROCESS(region, name, ...) region.add(name, [&] { __VA_ARGS__; })
-#define BAT_RUN(region) region.run()
+#include "sim_stream.hpp"
 #endif
+
+namespace bat {
+
+// `keep` has a bit for each byte.
+#ifdef __SYNTHESIS__
+typedef ap_axiu<64, 0, 0, 0> Beat;
+#else
+struct Beat {
+  word_t data;
+  ap_uint<8> keep;
+  ap_uint<1> last;
+};
+#endif
+
+inline Beat make_beat(const word_t& data, bool last) {
+#pragma HLS INLINE
+  Beat beat;
+  beat.data = data;
+  beat.keep = 0xFF;
+#ifdef __SYNTHESIS__
+  beat.strb = 0xFF;
+#endif
+  beat.last = last;
+  return beat;
+}
+
+}  // namespace bat
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Debug taps of csim: every tensor of docs/contracts.md, as int32, row major. Nothing under __SYNTHESIS__.
+// Debug taps of csim (sim_trace.hpp); nothing under __SYNTHESIS__.
 //
 // BAT_TRACE(layer, tap, rows, columns, value) appends `value` for each `row` and `column` (names visible to
 // the expression) when a trace is open; BAT_TRACE_SEQUENCE(n) starts sequence n. Source: ours.
@@ -9,43 +9,6 @@
 #define BAT_TRACE(layer, tap, rows, columns, value)
 #define BAT_TRACE_SEQUENCE(n)
 #else
-#include <cstdint>
-#include <map>
-#include <tuple>
-#include <vector>
-
-#include "../engine_abi.h"
-
-namespace bat {
-namespace sim {
-
-struct Trace {
-  std::uint32_t sequence = 0;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, std::vector<std::int32_t> > taps;
-  std::vector<std::int32_t>& at(std::uint32_t layer, std::uint32_t tap) {
-    return taps[{sequence, layer, tap}];
-  }
-};
-
-// The open trace; null when taps are off.
-inline Trace*& trace() {
-  static thread_local Trace* open = nullptr;
-  return open;
-}
-
-}  // namespace sim
-}  // namespace bat
-
-#define BAT_TRACE(layer, tap, rows, columns, value)                                               \
-  do {                                                                                            \
-    if (bat::sim::trace() != nullptr) {                                                           \
-      std::vector<std::int32_t>& values = bat::sim::trace()->at(layer, tap);                      \
-      for (int row = 0; row < (rows); ++row) {                                                    \
-        for (int column = 0; column < (columns); ++column) values.push_back(std::int32_t(value)); \
-      }                                                                                           \
-    }                                                                                             \
-  } while (false)
-#define BAT_TRACE_SEQUENCE(n) \
-  if (bat::sim::trace() != nullptr) bat::sim::trace()->sequence = (n)
+#include "sim_trace.hpp"
 #endif
 #endif

@@ -9,9 +9,6 @@
 #ifndef BATFLOW_TYPES_HPP
 #define BATFLOW_TYPES_HPP
 #include <ap_int.h>
-#ifdef __SYNTHESIS__
-#include <ap_axi_sdata.h>
-#endif
 
 #include <cstdint>
 
@@ -24,29 +21,6 @@ typedef ap_int<16> m_t;       // M in [0, 2^15)
 typedef ap_int<46> c_t;       // |C| < 2^45
 typedef ap_int<50> dyadic_t;  // a1*M1 + a2*M2 + C
 typedef ap_uint<64> word_t;   // memory and stream word
-
-// One beat of the AXI4-Stream ports; `keep` has a bit for each byte.
-#ifdef __SYNTHESIS__
-typedef ap_axiu<64, 0, 0, 0> Beat;
-#else
-struct Beat {
-  word_t data;
-  ap_uint<8> keep;
-  ap_uint<1> last;
-};
-#endif
-
-inline Beat make_beat(const word_t& data, bool last) {
-#pragma HLS INLINE
-  Beat beat;
-  beat.data = data;
-  beat.keep = 0xFF;
-#ifdef __SYNTHESIS__
-  beat.strb = 0xFF;
-#endif
-  beat.last = last;
-  return beat;
-}
 
 constexpr int div_up(int a, int b) { return (a + b - 1) / b; }
 constexpr int max_of(int a, int b) { return a > b ? a : b; }

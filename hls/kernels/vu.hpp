@@ -14,10 +14,13 @@
 namespace bat {
 
 template <class Cfg>
-void vu_tiles(const QmmJob& job, int shift, const h_t h[][Cfg::kMaxHidden], hls::stream<AccTile<Cfg>>& in,
-              hls::stream<Channel>& constants, h_t r[][Cfg::kMaxHidden], std::uint32_t& saturations) {
+void vu_tiles(const QmmJob& job, int shift, const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden],
+              hls::stream<AccTile<Cfg>>& in, hls::stream<Channel>& constants,
+              h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], std::uint32_t& saturations) {
+  static_assert(Cfg::kVuLanes >= 1 && Cfg::kVuLanes <= 256, "VU: kVuLanes must be 1..256");
   const QmmLoops<Cfg> loops(job);
   Channel channels[Cfg::kOutputs];
+#pragma HLS ARRAY_PARTITION variable = channels complete dim = 1
   for (int ot = 0; ot < loops.column_tiles; ++ot) {
     read_channels<Cfg>(job, ot, constants, channels);
     for (int rt = 0; rt < loops.row_tiles; ++rt) {

@@ -3,10 +3,10 @@
 //
 // poll() resumes every fiber that can advance until all have ended (true) or none can (false). Regions nest:
 // a fiber that runs an inner region waits for it. Never compiled under __SYNTHESIS__. Source: ours.
-#ifndef BATFLOW_REGION_HPP
-#define BATFLOW_REGION_HPP
+#ifndef BATFLOW_SIM_REGION_HPP
+#define BATFLOW_SIM_REGION_HPP
 #ifndef __SYNTHESIS__
-#include "fiber.hpp"
+#include "sim_fiber.hpp"
 
 namespace bat {
 namespace sim {

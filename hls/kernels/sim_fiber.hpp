@@ -2,9 +2,9 @@
 // Cooperative fibers for csim: the processes of a DATAFLOW region run as coroutines, so that a full or an
 // empty stream blocks its process as it does in hardware, and a deadlock is seen and named.
 //
-// region.hpp schedules them. Never compiled under __SYNTHESIS__. Source: ours.
-#ifndef BATFLOW_FIBER_HPP
-#define BATFLOW_FIBER_HPP
+// sim_region.hpp schedules them. Never compiled under __SYNTHESIS__. Source: ours.
+#ifndef BATFLOW_SIM_FIBER_HPP
+#define BATFLOW_SIM_FIBER_HPP
 #ifndef __SYNTHESIS__
 #include <sys/mman.h>
 #include <ucontext.h>
