@@ -65,6 +65,19 @@ def splits(config: RunConfig, dataset: Any, encoder: Any) -> list[Any]:
     ]
 
 
+def transfer_text(config: RunConfig, encoder: Any, train: Any) -> Any:
+    """Return ``train`` with the training sentences of the tasks in ``transfer``, without their labels."""
+    from batflow.quant.batches import make_split, with_text
+    from batflow.quant.data import load_dataset
+    from batflow.quant.tokens import WordPiece
+
+    tokenizer = WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
+    sets = [load_dataset(task, glue_dir=config.glue_dir) for task in config.transfer]
+    return with_text(
+        train, [make_split(s.train, tokenizer, config.max_len, regression=s.regression) for s in sets]
+    )
+
+
 def train_settings(config: RunConfig, epochs: int, rate: float, **options: Any) -> Any:
     """Return the TrainSettings of a run; ``options`` are further fields of it.
 

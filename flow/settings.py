@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from batflow.errors import InputError
 from batflow.quant.config import ActivationKind, EmbeddingKind, Precision, WeightKind, WeightScale
+from batflow.quant.glue import GLUE_TASKS
 from batflow.quant.recipe import DIRECT, PlannedStage, Recipe, Selection, load_recipe, read_recipe, read_yaml
 
 ATTACHED_CHECKPOINTS = {"trec": "trec_w1a4.npz"}
@@ -26,6 +27,9 @@ LATER = (
     "select",
     "precision",
     "keep_stages",
+    "keep_latents",
+    "start_from",
+    "transfer",
     "embedding",
     "activation",
     "verify_cosim_sentences",
@@ -66,6 +70,9 @@ class RunConfig(BaseModel):
     select: Selection = "training"
     precision: Precision = "float32"
     keep_stages: bool = False
+    keep_latents: bool = False
+    start_from: Path | None = None
+    transfer: tuple[str, ...] = ()
     max_steps: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
     threads: int = Field(default=1, ge=1, le=256)
@@ -83,8 +90,18 @@ class RunConfig(BaseModel):
                 raise ValueError(f"activations have 1 to 8 bits, not {bits}")
         return value
 
+    @field_validator("transfer")
+    @classmethod
+    def _check_transfer(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for task in value:
+            if task not in GLUE_TASKS:
+                raise ValueError(f"{task!r} is no GLUE task; choose from {', '.join(GLUE_TASKS)}")
+        return value
+
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
+        if self.transfer and self.glue_dir is None:
+            raise ValueError("transfer reads further GLUE tasks; set glue_dir, and a GLUE task")
         if self.glue_dir is not None and self.tsv is not None:
             raise ValueError("give glue_dir or tsv, not both")
         if self.activation != "elastic" and any(s.rounded or s.select == "integer" for s in self.stages()):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from batflow.files import sha256_file
+
 from .fitting import deployed_score, fit, integer_score, train_settings
 from .run_folder import RunFolder
 
@@ -42,6 +44,7 @@ def train_stages(
 
     from batflow.quant.calibration import calibrate_residual
     from batflow.quant.checkpoint import save_student
+    from batflow.quant.latents import save_latents
     from batflow.quant.precision import set_precision
 
     student: BmtClassifier | None = None
@@ -50,7 +53,7 @@ def train_stages(
     for index, stage in enumerate(plan):
         torch.manual_seed(run.config.seed)
         previous = student
-        student = _start(stage, described, encoder, teacher, previous, data[0])
+        student = _start(run, stage, described, encoder, teacher, previous, data[0])
         set_precision(student, run.config.precision)
         if stage.rounded:
             _round(student, data[0])
@@ -64,11 +67,14 @@ def train_stages(
             # Without wall times, so that a repeated or resumed run gives the same file.
             lasting = {k: v for k, v in records[-1].items() if k not in ("seconds", "history")}
             save_student(student, run.artefact(f"student.{stage.name}.npz"), encoder.source, lasting)
+        if run.config.keep_latents:
+            save_latents(student, run.artefact(f"student.{stage.name}.safetensors"), encoder.source)
     assert student is not None, "a plan has at least one stage"
     return student, records
 
 
 def _start(
+    run: RunFolder,
     stage: PlannedStage,
     described: BmtConfig,
     encoder: PretrainedEncoder,
@@ -78,13 +84,18 @@ def _start(
 ) -> BmtClassifier:
     from batflow.quant.calibration import calibrate_quantizers
     from batflow.quant.classifier import BmtClassifier
+    from batflow.quant.config import SITES
+    from batflow.quant.latents import adopt_latents
     from batflow.quant.transfer import changed_sites, continue_student
 
     config = described.create(**(described.model_dump() | {"weight": stage.weight, "bits": stage.bits}))
     if stage.init == "teacher" or previous is None:
         student = BmtClassifier(config, encoder)
         student.start_from(teacher)
-        calibrate_quantizers(student, train)
+        given = run.config.start_from if previous is None else None
+        sites = SITES if given is None else adopt_latents(student, given, encoder.source)
+        if sites:
+            calibrate_quantizers(student, train, sites)
         return student
     student = continue_student(previous, config, stage.split or "binarybert")
     changed = changed_sites(previous.config, config)
@@ -116,6 +127,10 @@ def _fit_stage(
     config, stage = run.config, plan[-1]
     kept = TeacherOutputs(target, data[0], run.path) if config.keep_teacher_outputs else None
     decisive: dict[str, Any] = {"kept": True} if kept else {}
+    if config.transfer:
+        decisive["transfer"] = list(config.transfer)
+    if config.start_from is not None:
+        decisive["start"] = sha256_file(config.start_from)
     if config.recipe is not None or stage.rounded or stage.select != "training":
         decisive["stages"] = [one.decisive() for one in plan]
     return fit(

@@ -29,6 +29,9 @@ STUDENT = (
     "rounded",
     "select",
     "keep_stages",
+    "keep_latents",
+    "start_from",
+    "transfer",
 )
 RESULTS = ("teacher.json", "train.json", "csim.json", "cosim.json", "verify.json")
 

@@ -11,7 +11,7 @@ import batflow.quant
 from batflow.errors import FormatError, InputError
 from batflow.files import atomic_path, read_json, sha256_file, write_json
 
-from .fitting import drop_states, fit, model_config, splits, train_settings
+from .fitting import drop_states, fit, model_config, splits, train_settings, transfer_text
 from .progress import Advance
 from .run_folder import RunFolder
 from .settings import ATTACHED_CHECKPOINTS, RunConfig
@@ -79,6 +79,8 @@ def train_step(run: RunFolder, advance: Advance) -> None:
     if run_json(run, "teacher").get("sha256") != sha256_file(path):
         raise FormatError(f"{path} is not the file that teacher.json names; repeat the step teacher")
     data = splits(config, dataset, encoder)
+    if config.transfer:
+        data[0] = transfer_text(config, encoder, data[0])
     described = model_config(config, dataset, encoder)
     teacher = load_teacher(path, encoder)
     set_precision(teacher, config.precision)

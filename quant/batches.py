@@ -93,3 +93,18 @@ def make_split(
         torch.from_numpy(tokens.attention_mask).bool(),
         torch.tensor([e.label for e in examples], dtype=torch.float32 if regression else torch.int64),
     )
+
+
+def with_text(split: Split, further: Sequence[Split]) -> Split:
+    """Return ``split`` with the sentences of ``further`` behind its own; their targets are 0.
+
+    For distillation, which reads the teacher's outputs in place of targets.
+    """
+    parts = [split, *further]
+    silent = [torch.zeros_like(other.targets, dtype=split.targets.dtype) for other in further]
+    return Split(
+        torch.cat([part.ids for part in parts]),
+        torch.cat([part.types for part in parts]),
+        torch.cat([part.mask for part in parts]),
+        torch.cat([split.targets, *silent]),
+    )
