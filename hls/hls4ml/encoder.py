@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from batflow.errors import EngineError, InputError
+from batflow.errors import EngineError, FormatError, InputError
 
 from ..config import AcceleratorConfig, make_config, program_needs
-from ..program import EncoderProgram
+from ..program import NUMERICS_VERSION, EncoderProgram
 from .tables import NodeTable, node_tables
 from .tool import hls4ml_step, require_hls4ml
 
@@ -41,7 +42,37 @@ def read_program(model: Path | str | ModelProto | EncoderProgram) -> EncoderProg
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        return lower(path)
+        try:
+            return lower(path)
+        except FormatError as exc:
+            raise FormatError(str(exc).replace(str(path), "the given model")) from exc
+
+
+def seal(model: ModelProto, config: dict[str, Any], vocab: Sequence[str]) -> ModelProto:
+    """Return a copy of a hand-made ``model`` with the metadata that :func:`convert` asks for.
+
+    The graph must be that of docs/contracts.md, "model.onnx", tensor names and all. The hash says that
+    the content is meant as it is; a graph that changes later is refused.
+
+    Args:
+        model: the graph, in opset 17 and the domain ``batflow.bat``.
+        config: the document ``batflow.config``.
+        vocab: tokens in order of their ids.
+    """
+    from ..graph import HASH_KEY, content_hash
+
+    sealed = type(model)()
+    sealed.CopyFrom(model)
+    del sealed.metadata_props[:]
+    facts = {
+        "batflow.numerics": str(NUMERICS_VERSION),
+        "batflow.config": json.dumps(config, sort_keys=True),
+        "batflow.vocab": "\n".join(vocab),
+    }
+    for key, value in facts.items():
+        sealed.metadata_props.add(key=key, value=value)
+    sealed.metadata_props.add(key=HASH_KEY, value=content_hash(sealed))
+    return sealed
 
 
 def convert(
