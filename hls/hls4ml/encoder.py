@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,7 @@ def _graph(
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
 
-    from .layers import BACKEND, BEAT, LAYERS, register
+    from .layers import BACKEND, BEAT, LAYERS, kernel_sizes, register
 
     register()
     settings = create_config(
@@ -140,13 +141,14 @@ def _graph(
     layers: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": "hidden", "input_shape": [beats(program), BEAT]}
     ]
+    sizes = kernel_sizes(config)
     for table in node_tables(program):
-        layers.append(_layer(table, LAYERS[table.module].__name__, layers[-1]["name"], program, config))
+        layers.append(_layer(table, LAYERS[table.module].__name__, layers[-1]["name"], program, sizes))
     return ModelGraph.from_layer_list(settings, layers)
 
 
 def _layer(
-    table: NodeTable, kind: str, source: str, program: EncoderProgram, config: AcceleratorConfig
+    table: NodeTable, kind: str, source: str, program: EncoderProgram, sizes: dict[str, int]
 ) -> dict[str, Any]:
     return {
         "class_name": kind,
@@ -155,8 +157,8 @@ def _layer(
         "module": table.module,
         "layer_index": table.layer,
         "fields": table.fields,
-        "model_shape": program.shape,
-        "config": config,
+        "model_shape": asdict(program.shape),
+        "sizes": sizes,
         "image_data": table.words,
     }
 

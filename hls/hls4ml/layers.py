@@ -19,7 +19,6 @@ from hls4ml.model.types import IntegerPrecisionType
 
 from ..config import AcceleratorConfig
 from ..csim_build import ABI_HEADER, CONFIG_MEMBERS, KERNELS
-from ..program import Shape
 
 BACKEND = "Vitis"
 HEADER = Path(__file__).parent / "nnet_bat.hpp"
@@ -39,12 +38,13 @@ class BatModule(Layer):  # type: ignore[misc]
     """A module of an encoder layer: int16 beats in, the same form out.
 
     Attributes: ``module`` mha or ffn, ``layer_index``, ``fields`` (:class:`~.tables.NodeTable`),
-    ``model_shape``, ``config``, ``image_data`` uint64 words.
+    ``model_shape`` and ``sizes`` by name (:class:`~..program.Shape`, the kernels' Config),
+    ``image_data`` uint64 words. Plain values, which hls4ml can save.
     """
 
     _expected_attributes = [  # noqa: RUF012  # the name and form that hls4ml reads
         *(Attribute(name, value_type=kind) for name, kind in (("module", str), ("layer_index", int))),
-        *(Attribute(name, value_type=object) for name in ("fields", "model_shape", "config")),
+        *(Attribute(name, value_type=dict) for name in ("fields", "model_shape", "sizes")),
         WeightAttribute("image"),
     ]
 
@@ -53,8 +53,6 @@ class BatModule(Layer):  # type: ignore[misc]
         shape = list(self.get_input_variable().shape)
         self.add_output_variable(shape, precision=IntegerPrecisionType(16, signed=True))
         self.add_weights_variable("image", "image{index}", precision=IntegerPrecisionType(64, signed=False))
-        # hls4ml prints integers through float, which has 53 bits.
-        self.get_weights("image").precision_fmt = "{:#018x}"
 
 
 class BatMha(BatModule):
@@ -68,14 +66,19 @@ class BatFfn(BatModule):
 LAYERS: dict[str, type[BatModule]] = {"mha": BatMha, "ffn": BatFfn}
 
 
-def _sizes(config: AcceleratorConfig) -> list[str]:
-    members = [f"    static constexpr int {m} = {getattr(config, f)};" for m, f in CONFIG_MEMBERS.items()]
+def kernel_sizes(config: AcceleratorConfig) -> dict[str, int]:
+    """Return the members of the kernels' Config struct."""
+    return {member: getattr(config, name) for member, name in CONFIG_MEMBERS.items()}
+
+
+def _sizes(sizes: dict[str, int]) -> list[str]:
+    members = [f"    static constexpr int {member} = {value};" for member, value in sizes.items()]
     # Once a project: equal types let the compiler share the kernels between layers.
     return ["#ifndef BAT_SIZES_", "#define BAT_SIZES_", "struct bat_sizes {", *members, "};", "#endif"]
 
 
-def _shape(shape: Shape) -> str:
-    dims = f"{shape.layers}, {shape.hidden}, {shape.heads}, {shape.ffn}, {shape.max_len}"
+def _shape(shape: dict[str, int]) -> str:
+    dims = ", ".join(str(shape[name]) for name in ("layers", "hidden", "heads", "ffn", "max_len"))
     return f"    static bat::ProgramShape shape() {{ return {{0, 0, 0, {dims}}}; }}"
 
 
@@ -92,10 +95,10 @@ class BatConfig(LayerConfigTemplate):  # type: ignore[misc]
             for name, value in node.get_attr("fields").items()
         ]
         lines = [
-            *_sizes(node.get_attr("config")),
+            *_sizes(node.get_attr("sizes")),
             f"struct config{node.index} {{",
             "    typedef bat_sizes sizes;",
-            f"    static const unsigned tokens = {node.get_attr('model_shape').max_len};",
+            f"    static const unsigned tokens = {node.get_attr('model_shape')['max_len']};",
             f"    static const int layer = {node.get_attr('layer_index')};",
             _shape(node.get_attr("model_shape")),
             "    static bat::Descriptor descriptor() {",
@@ -122,20 +125,28 @@ class BatCall(FunctionCallTemplate):  # type: ignore[misc]
         return f"nnet::bat_{node.get_attr('module')}<{types}>({names['input']}, {names['output']}, {image});"
 
 
-class RaiseStandard(ModelOptimizerPass):  # type: ignore[misc]
-    """Lets a project with fused nodes compile as C++17, which C simulation of the kernels needs."""
+class FinishProject(ModelOptimizerPass):  # type: ignore[misc]
+    """Mends what hls4ml has written of a model with fused nodes: its weights, and the C++ standard.
+
+    hls4ml prints integers through a float of 53 bits; the words have 64. C simulation of the kernels
+    needs C++17.
+    """
 
     def __init__(self) -> None:
-        self.name = "bat_raise_standard"
+        self.name = "bat_finish_project"
 
     def transform(self, model: Any) -> bool:
-        """Change the flags of the written scripts."""
-        if any(isinstance(node, BatModule) for node in model.get_layers()):
-            folder = Path(model.config.get_output_dir())
-            for name in ("build_prj.tcl", "build_lib.sh"):
-                text = (folder / name).read_text()
-                text = text.replace("-std=c++0x", "-std=c++17").replace("-std=c++11", "-std=c++17")
-                (folder / name).write_text(text)
+        """Rewrite the weights of the fused nodes and the flags of the scripts."""
+        folder = Path(model.config.get_output_dir())
+        nodes = [node for node in model.get_layers() if isinstance(node, BatModule)]
+        for node in nodes:
+            words = node.get_weights("image")
+            words.precision_fmt = "{:#018x}"
+            model.config.backend.writer.print_array_to_cpp(words, str(folder))
+        for name in ("build_prj.tcl", "build_lib.sh") if nodes else ():
+            text = (folder / name).read_text()
+            text = text.replace("-std=c++0x", "-std=c++17").replace("-std=c++11", "-std=c++17")
+            (folder / name).write_text(text)
         return False
 
 
@@ -149,6 +160,6 @@ def register() -> None:
     backend.register_template(BatCall)
     for header in kernel_headers():
         backend.register_source(header.resolve())
-    # trace.hpp reads it from the folder above its own.
+    # sim_trace.hpp reads it from the folder above its own.
     backend.register_source(ABI_HEADER.resolve(), destination_dir=".")
-    backend.register_pass("bat_raise_standard", RaiseStandard, flow="vitis:write")
+    backend.register_pass("bat_finish_project", FinishProject, flow="vitis:write")

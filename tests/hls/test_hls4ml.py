@@ -126,6 +126,23 @@ def test_a_written_project_holds_all_that_it_needs(tmp_path: Path) -> None:
     assert_equal(program, rows, encode(moved, program, rows))
 
 
+def test_a_saved_model_keeps_all_64_bits_of_its_words(tmp_path: Path) -> None:
+    """hls4ml writes integers through a float of 53 bits, and forgets a format of ours when it saves."""
+    need_hls4ml()
+    from hls4ml.utils.serialization import deserialize_model
+
+    graph = convert(SMALL, tmp_path / "first")
+    graph.save(str(tmp_path / "model.fml"))
+    again = deserialize_model(tmp_path / "model.fml", output_dir=tmp_path / "second")
+    for model, folder in ((graph, "first"), (again, "second")):
+        model.write()
+        for number, table in enumerate(node_tables(SMALL), start=2):
+            stem = tmp_path / folder / "firmware" / "weights" / f"image{number}"
+            text = stem.with_suffix(".txt").read_text()
+            assert [int(word, 16) for word in text.split(",")] == table.words.tolist()
+            assert text in stem.with_suffix(".h").read_text()
+
+
 @pytest.mark.parametrize("kind", ["binary", "ternary", "wtws"])
 def test_a_flipped_weight_bit_is_one_bit_of_one_node(kind: WeightKind) -> None:
     program = random_program(2, layers=2, hidden=72, heads=6, ffn=100, kind=kind)
