@@ -133,7 +133,8 @@ def test_a_saved_model_keeps_all_64_bits_of_its_words(tmp_path: Path) -> None:
 
     graph = convert(SMALL, tmp_path / "first")
     graph.save(str(tmp_path / "model.fml"))
-    again = deserialize_model(tmp_path / "model.fml", output_dir=tmp_path / "second")
+    again = deserialize_model(tmp_path / "model.fml")
+    again.config.config["OutputDir"] = str(tmp_path / "second")
     for model, folder in ((graph, "first"), (again, "second")):
         model.write()
         for number, table in enumerate(node_tables(SMALL), start=2):
