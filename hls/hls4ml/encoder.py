@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from batflow.errors import EngineError, FormatError, InputError
 
+from ..config import STREAM_VALUES as BEAT
 from ..config import AcceleratorConfig, make_config, program_needs
 from ..program import NUMERICS_VERSION, EncoderProgram
 from .tables import NodeTable, node_tables
@@ -101,9 +102,11 @@ def convert(
     Raises:
         MissingToolError: hls4ml is absent or of an untested version.
         FormatError: see :func:`read_program`.
-        InputError: the program does not fit ``config``.
+        InputError: the program does not fit ``config``, or the name is no C++ name.
     """
     require_hls4ml()
+    if not (project_name.isascii() and project_name.isidentifier()):
+        raise InputError(f"project name {project_name!r} is no C++ name; use letters, digits and _")
     program = read_program(model)
     config = config or make_config(program_needs(program))
     config.require(program)
@@ -122,7 +125,7 @@ def _graph(
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
 
-    from .layers import BACKEND, BEAT, LAYERS, kernel_sizes, register
+    from .layers import BACKEND, LAYERS, kernel_sizes, register
 
     register()
     settings = create_config(
@@ -164,8 +167,8 @@ def _layer(
 
 
 def beats(program: EncoderProgram) -> int:
-    """Beats of a sequence: the header and max_len rows of d/4."""
-    return 1 + program.shape.max_len * program.shape.hidden // 4
+    """Beats of a sequence, of four values as in the accelerator's stream: a header, max_len rows of d/4."""
+    return 1 + program.shape.max_len * program.shape.hidden // BEAT
 
 
 def pack_rows(program: EncoderProgram, rows: Sequence[Rows]) -> npt.NDArray[np.float32]:
@@ -175,18 +178,20 @@ def pack_rows(program: EncoderProgram, rows: Sequence[Rows]) -> npt.NDArray[np.f
     16 bits are exact in float32.
 
     Raises:
-        InputError: a sequence of no row, of more than max_len, or of another width.
+        InputError: a sequence of no row, of more than max_len, of another width or type.
     """
     shape = program.shape
-    packed = np.zeros((len(rows), 4 + shape.max_len * shape.hidden), dtype=np.float32)
+    packed = np.zeros((len(rows), BEAT * beats(program)), dtype=np.float32)
     for at, h in enumerate(rows):
         if h.ndim != 2 or h.shape[1] != shape.hidden or not 1 <= len(h) <= shape.max_len:
             raise InputError(
                 f"sequence {at} has rows {h.shape}; 1 to {shape.max_len} rows of {shape.hidden} are needed"
             )
+        if h.dtype != np.int16:
+            raise InputError(f"sequence {at} has values of type {h.dtype}; int16 is needed")
         packed[at, 0] = len(h)
-        packed[at, 4 : 4 + h.size] = h.ravel()
-    return packed.reshape(len(rows), -1, 4)
+        packed[at, BEAT : BEAT + h.size] = h.ravel()
+    return packed.reshape(len(rows), -1, BEAT)
 
 
 def unpack_rows(program: EncoderProgram, output: npt.NDArray[Any]) -> list[Rows]:
@@ -197,12 +202,14 @@ def unpack_rows(program: EncoderProgram, output: npt.NDArray[Any]) -> list[Rows]
     """
     shape = program.shape
     outputs: list[Rows] = []
-    for row in np.asarray(output).reshape(-1, 4 + shape.max_len * shape.hidden):
+    for row in np.asarray(output).reshape(-1, BEAT * beats(program)):
         length = int(row[0])
-        end = 4 + length * shape.hidden
-        if not 1 <= length <= shape.max_len or row[1:4].any() or row[end:].any():
-            raise EngineError(f"hls4ml gave no sequence: header {row[:4].tolist()}; compile the model again")
-        outputs.append(row[4:end].astype(np.int16).reshape(length, shape.hidden))
+        end = BEAT + length * shape.hidden
+        if not 1 <= length <= shape.max_len or row[1:BEAT].any() or row[end:].any():
+            raise EngineError(
+                f"hls4ml gave no sequence: header {row[:BEAT].tolist()}; compile the model again"
+            )
+        outputs.append(row[BEAT:end].astype(np.int16).reshape(length, shape.hidden))
     return outputs
 
 

@@ -22,8 +22,6 @@ from ..csim_build import ABI_HEADER, CONFIG_MEMBERS, KERNELS
 
 BACKEND = "Vitis"
 HEADER = Path(__file__).parent / "nnet_bat.hpp"
-BEAT = 4
-"""int16 values in a beat of the streams, as in the accelerator's own."""
 CSIM_ONLY = ("bat_top", "csim_", "byte_queue")
 """How the kernel sources begin that a project does not use."""
 

@@ -171,6 +171,11 @@ def test_rows_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
         pack_rows(SMALL, [np.zeros(shape, np.int16)])
 
 
+def test_values_of_another_type_are_refused() -> None:
+    with pytest.raises(InputError, match="type int64; int16 is needed"):
+        pack_rows(SMALL, [np.full((2, 24), 40000)])
+
+
 def test_an_output_without_a_header_is_refused() -> None:
     good = pack_rows(SMALL, [np.ones((3, 24), np.int16)])
     assert len(unpack_rows(SMALL, good)[0]) == 3
@@ -186,6 +191,8 @@ def test_a_program_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     config = make_config({**program_needs(SMALL), "max_ffn": 36})
     with pytest.raises(InputError, match="max_ffn is 36 and the program needs 40"):
         convert(SMALL, tmp_path, config)
+    with pytest.raises(InputError, match="'my-net' is no C"):
+        convert(SMALL, tmp_path, project_name="my-net")
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
