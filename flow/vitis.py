@@ -89,9 +89,11 @@ def _write(
     config: AcceleratorConfig, program: EncoderProgram, options: VitisOptions, output: Path, origin: str
 ) -> str:
     target = target_of(config, options)
-    write_vitis_project(config, target, program, output)
+    checked = write_vitis_project(config, target, program, output)
+    rules = "kernels checked" if checked else "kernels not checked: pip install 'batflow[dev]' for libclang"
     return (
-        f"{output}: bat_top for {target.part}, {target.clock_mhz:.1f} MHz; golden vectors of {origin}. "
+        f"{output}: bat_top for {target.part}, {target.clock_mhz:.1f} MHz; "
+        f"golden vectors of {origin}; {rules}. "
         f"Next: make -C {output} gxx here; batflow vitis {output} with Vitis 2024.1 to 2025.x (not run here)"
     )
 

@@ -7,10 +7,11 @@ tests (docs/vitis_hls.md).
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
-from batflow.errors import FormatError
+from batflow.errors import FormatError, MissingToolError
 from batflow.files import atomic_path, write_json
 
 from ..config import AcceleratorConfig
@@ -18,6 +19,7 @@ from ..csim_build import CONFIG_MEMBERS, ap_types_folder, config_header
 from ..program import EncoderProgram
 from ..vendor import check_folder, check_part, check_vlnv
 from .golden import Golden, golden_vectors
+from .hls_check import require_synthesizable
 from .hls_sources import synthesizable_sources
 from .readme import readme_text
 from .settings import NOTE, TOP, VitisTarget, config_text, makefile_text, settings_text
@@ -31,14 +33,16 @@ _IMAGE_PORT = "m_axi port = image "
 
 def write_vitis_project(
     config: AcceleratorConfig, target: VitisTarget, program: EncoderProgram, folder: Path
-) -> Golden:
-    """Write the project into ``folder`` whole or not at all; return its golden vectors.
+) -> bool:
+    """Write the project into ``folder`` whole or not at all; return whether `hls_check` saw the kernels.
 
-    A project that is there already is replaced, with all that the tools made in it.
+    It looks for what Vitis HLS cannot synthesize, and needs libclang. A project that is there already is
+    replaced, with all that the tools made in it.
 
     Raises:
         InputError: the part is unknown, the program does not fit the config, or ``folder`` holds something
             that is no project.
+        SynthesisRuleError: a kernel breaks a rule of Vitis HLS; the message names file and line.
         MissingToolError: the ap_int headers are not installed.
         UserError: the folder cannot be written.
     """
@@ -47,6 +51,8 @@ def write_vitis_project(
     check_vlnv(target.vlnv, TOP)
     check_folder(folder, MARK, "Vitis HLS")
     config.require(program)
+    sources = tuple(synthesizable_sources())
+    checked = _checked(sources)
     golden = golden_vectors(program)
     data = {f"data/{name}": content for name, content in golden.files().items()}
     texts = {
@@ -57,24 +63,34 @@ def write_vitis_project(
         "README.md": readme_text(target),
     }
     with atomic_path(folder) as temporary:
-        _copy_sources(temporary, len(golden.image) // 8)
+        _copy_sources(temporary, sources, len(golden.image) // 8)
         (temporary / "data").mkdir()
         for name, content in data.items():
             (temporary / name).write_bytes(content)
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
-        write_json(temporary / MARK, _mark(config, target, golden))
-    return golden
+        write_json(temporary / MARK, {**_mark(config, target, golden), "checked": checked})
+    return checked
 
 
-def _copy_sources(folder: Path, image_words: int) -> None:
+@functools.cache
+def _checked(sources: tuple[Path, ...]) -> bool:
+    """Whether the sources were checked for what Vitis HLS can synthesize: not without libclang."""
+    try:
+        require_synthesizable(sources)
+    except MissingToolError:
+        return False
+    return True
+
+
+def _copy_sources(folder: Path, sources: tuple[Path, ...], image_words: int) -> None:
     for name in ("src", "gxx", "tcl"):
         shutil.copytree(HERE / name, folder / name)
     # The Apache-2.0 headers of ap_int, for g++ alone; streams have a stand-in of their own.
     shutil.copytree(
         ap_types_folder(), folder / "gxx" / "ap_types", ignore=shutil.ignore_patterns("hls_stream.h")
     )
-    for path in synthesizable_sources():
+    for path in sources:
         text = path.read_text(encoding="utf-8")
         if path.name == "bat_top.cpp":
             text = _with_depth(text, image_words)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batflow.errors import InputError
+from batflow.errors import InputError, MissingToolError
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.csim import HEADER
 from batflow.hls.image import DESCRIPTOR_FIELDS
@@ -20,7 +21,10 @@ from batflow.hls.program import MATRICES, SITES
 from batflow.hls.random_program import random_program
 from batflow.hls.reference.encoder import Reference
 from batflow.hls.vendor import check_part
+from batflow.hls.vitis import project
 from batflow.hls.vitis.golden import golden_vectors, small_program
+from batflow.hls.vitis.hls_check import SynthesisRuleError
+from batflow.hls.vitis.hls_sources import synthesizable_sources
 from batflow.hls.vitis.project import write_vitis_project
 from batflow.hls.vitis.settings import NOTE, VitisTarget
 
@@ -36,7 +40,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["make", "-C", str(folder), "gxx"], capture_output=True, text=True, check=False, timeout=300
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "PASS: 3 sequences" in result.stdout and "warning" not in result.stderr
+    assert "PASS: 3 sequences" in result.stdout
+    assert not re.search(r"^src/(tb_|bat_top_vitis).*warning", result.stderr, re.MULTILINE)
     return folder
 
 
@@ -200,6 +205,36 @@ def test_what_cannot_be_written_is_one_line_and_nothing_is_left(tmp_path: Path) 
     with pytest.raises(InputError, match="no Vitis HLS project"):
         write_vitis_project(CONFIG, TARGET, program, place)
     assert [p.name for p in place.iterdir()] == ["thesis.tex"]
+
+
+def test_kernels_that_vitis_hls_refuses_are_refused(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not json.loads((built / "project.json").read_text())["checked"]:
+        pytest.skip("libclang is absent: pip install 'batflow[dev]'")
+    for path in synthesizable_sources():
+        shutil.copy(path, tmp_path / path.name)
+    bad = tmp_path / "popcount.hpp"
+    line = len(bad.read_text().splitlines()) + 1
+    bad.write_text(bad.read_text() + "inline int* leak() { return new int[3]; }\n")
+    sources = sorted(tmp_path.glob("*.?pp"))
+    monkeypatch.setattr(project, "synthesizable_sources", lambda: sources)
+    with pytest.raises(SynthesisRuleError, match=rf"popcount\.hpp:{line}: dynamic-memory"):
+        write_project(tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
+def test_without_libclang_the_project_says_that_nothing_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(sources: tuple[Path, ...]) -> None:
+        raise MissingToolError("libclang is absent")
+
+    monkeypatch.setattr(project, "require_synthesizable", absent)
+    project._checked.cache_clear()
+    folder = write_project(tmp_path / "p")
+    project._checked.cache_clear()
+    assert json.loads((folder / "project.json").read_text())["checked"] is False
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stand-in for the vendor's hls_stream.h, for g++ alone: an unbounded queue, as in the vendor's C simulation.
 //
-// Stricter than that in one point: a read from an empty stream ends the program with exit code 3, where the
-// vendor warns and gives a default value. Source: ours, after the class's documentation (UG1399).
+// A read from an empty stream ends the program with exit code 3; the vendor's blocks until its watcher ends
+// the program. Source: ours, after the class's documentation (UG1399).
 #ifndef BATFLOW_STAND_IN_HLS_STREAM_H
 #define BATFLOW_STAND_IN_HLS_STREAM_H
 #include <cstddef>
