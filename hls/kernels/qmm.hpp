@@ -58,6 +58,7 @@ struct QmmSizes {
   static_assert(Cfg::kTokens >= 1 && Cfg::kOutputs >= 1, "QMM: kTokens and kOutputs must be at least 1");
   static_assert(Cfg::kSimd >= 8 && Cfg::kSimd <= 512, "QMM: kSimd must be 8..512 bits");
   static constexpr int kWidest = max_of(Cfg::kMaxHidden, Cfg::kMaxFfn);
+  static constexpr int kSimdWords = div_up(Cfg::kSimd, 64);  // memory words of a dot-product unit's step
   // The w words of one column tile: weights take two passes at most, activations kMaxBits.
   static constexpr int kTileWords =
       max_of(2 * div_up(kWidest, Cfg::kSimd),
