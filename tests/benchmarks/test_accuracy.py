@@ -235,6 +235,12 @@ def test_the_table_stands_between_its_marks(tmp_path: Path, capsys: pytest.Captu
     assert BEGIN in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "cells"), [("trec_widths", 12), ("mrpc_l6", 9), ("sst2_l6", 2)])
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        *(("trec_widths", 12), ("trec_splits", 9), ("mr_widths", 3), ("sst2_l6", 2)),
+        *(("stsb_general", 1), ("stsb_l6", 1), ("mrpc_l6", 3), ("rte_l6", 3)),
+    ],
+)
 def test_the_sweep_files_are_sound(name: str, cells: int) -> None:
     assert len(list(Sweep.from_yaml(FOLDER / f"{name}.yaml").places())) == cells
