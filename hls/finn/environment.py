@@ -17,6 +17,8 @@ from pathlib import Path
 from batflow.errors import MissingToolError
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-finn"
+DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
+CLOCK_NS = 5.0
 NO_VIVADO = "/no-vivado"
 """Stands in reports as the tool's version where there is no Vivado."""
 _REMEDY = "run `make finn-env`, which makes .venv-finn, and use .venv-finn/bin/python"

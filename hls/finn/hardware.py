@@ -17,10 +17,9 @@ from qonnx.custom_op.registry import getCustomOp
 
 from batflow.errors import InputError
 
+from .environment import CLOCK_NS, DEFAULT_PART
 from .stream_op import DOMAIN
 
-DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
-CLOCK_NS = 5.0
 _PART = re.compile(r"xc(zu|ku|vu|k26|u\d)[0-9a-z]*-[a-z0-9-]+")
 
 

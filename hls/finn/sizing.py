@@ -18,7 +18,8 @@ from qonnx.custom_op.registry import getCustomOp
 from batflow.errors import EngineError
 
 from ..packing import Int64
-from .hardware import CLOCK_NS, RESULT, connect, generate
+from .environment import CLOCK_NS
+from .hardware import RESULT, connect, generate
 from .rtllib import port
 from .simulate import Run, StitchedSim
 from .stitch import stitch

@@ -109,18 +109,17 @@ module finn_permute #(
   for (genvar l = 0; l < COPIES; l++) begin : g_copy
     logic [LANES*BITS-1:0] memory[2**(WORD_BITS + 1)];
     logic [LANES*BITS-1:0] word;
-    index_t element, lane;
-    logic [WORD_BITS-1:0] source;
+    index_t element;
     assign element = at + index_t'(STRIDE_LAST * l);
-    assign source  = WORD_BITS'(element / index_t'(LANES));
     always_ff @(posedge clk) begin
       if (write) memory[{write_bank, write_word}] <= in_data;
-      if (read) word <= memory[{read_bank, source}];
-      if (read) lane <= index_t'(element % index_t'(LANES));
+      if (read) word <= memory[{read_bank, WORD_BITS'(element / index_t'(LANES))}];
     end
     if (COPIES == 1) begin : g_word
       assign found = word;
     end else begin : g_lane
+      index_t lane;
+      always_ff @(posedge clk) if (read) lane <= element % index_t'(LANES);
       assign found[BITS*l+:BITS] = word[BITS*lane+:BITS];
     end
   end
