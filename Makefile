@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo | test | lint | notebook | bench-rtl | clean. Each makes .venv first; a second run is quick.
+# make finn-env | pytest-finn: the FINN flow in an environment of its own, part of make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest notebook bench-rtl clean
+.PHONY: help demo test lint pytest finn-env pytest-finn notebook bench-rtl clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FINN_VENV := .venv-finn
+FINN_INSTALLED := $(FINN_VENV)/.installed
 
 # make demo TASK=mr RUN=mr FROM=export TO=verify
 TASK ?= trec
@@ -18,6 +21,7 @@ help:
 	@echo "               TASK=trec|mr  RUN=name  FROM=step  TO=step (FROM=export: attached checkpoint)"
 	@echo "make test      every check and test"
 	@echo "make lint      the static checks alone"
+	@echo "make finn-env  the environment of the FINN flow (docs/finn.md); make pytest-finn runs its tests"
 	@echo "make notebook  run the quickstart; build/quickstart.ipynb holds the outputs"
 	@echo "make bench-rtl the whole accelerator at BERT-base size in cosim; writes benchmarks/results/bat_rtl.json"
 	@echo "make clean     remove build products and caches (not .venv, not runs/)"
@@ -30,13 +34,22 @@ $(INSTALLED): pyproject.toml scripts/bootstrap.sh
 demo: $(INSTALLED)
 	@$(BIN)/batflow demo --task $(TASK) --run $(RUN) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
-test: lint pytest
+test: lint pytest pytest-finn
 
 lint: $(INSTALLED)
 	@scripts/lint.sh $(VENV)
 
 pytest: $(INSTALLED)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadscope
+
+$(FINN_INSTALLED): scripts/finn_env.sh
+	@scripts/finn_env.sh $(FINN_VENV)
+	@touch $@
+
+finn-env: $(FINN_INSTALLED)
+
+pytest-finn: $(FINN_INSTALLED)
+	@OMP_NUM_THREADS=1 $(FINN_VENV)/bin/python -m pytest -q tests/hls/finn
 
 notebook: $(INSTALLED)
 	@mkdir -p build
@@ -47,4 +60,4 @@ bench-rtl: $(INSTALLED)
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(FINN_VENV)/*' -prune -exec rm -rf {} +

@@ -80,10 +80,10 @@ def run(program: EncoderProgram, options: Options, folder: Path, simulate: bool)
     Raises:
         InputError, EngineError, MissingToolError: as the steps.
     """
-    inputs = frames(program, options.length, options.frames, SEED)
-    wanted = expected(program, options.layers, inputs)
     graph = encoder_graph(program, options.length, options.layers)
     model, folding = folded(program, options)
+    inputs = frames(program, options.length, options.frames, SEED)
+    wanted = expected(program, options.layers, inputs)
     record: dict[str, Any] = {
         "length": options.length,
         "layers": list(options.layers),

@@ -66,9 +66,7 @@ def beats(values: Int64, lanes: int) -> Beats:
     return Beats(data, np.zeros(len(data), np.uint8))
 
 
-@pytest.mark.parametrize(
-    ("perm", "lanes"), [((1, 0, 2), 1), ((1, 0, 2), 4), ((1, 2, 0), 1), ((0, 2, 1), 2), ((2, 0, 1), 2)]
-)
+@pytest.mark.parametrize(("perm", "lanes"), [((1, 0, 2), 4), ((1, 2, 0), 1), ((2, 0, 1), 2)])
 def test_permute_is_a_transpose(tmp_path: Path, perm: tuple[int, int, int], lanes: int) -> None:
     sim = permuter(tmp_path, perm, lanes)
     frames = np.random.default_rng(lanes).integers(0, 256, (5, *VIEW))
