@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -26,6 +27,8 @@ FLAGS = (
     # ap_private masks its own storage before the first assignment; g++ sees that through inlining.
     *("-Wno-uninitialized", "-Wno-maybe-uninitialized"),
 )
+GCC_ONLY = ("-fno-gnu-unique", "-Wno-maybe-uninitialized")
+"""Flags that clang does not know; it makes no unique symbols."""
 CONFIG_MEMBERS = {
     "kMaxLayers": "max_layers",
     "kMaxHidden": "max_hidden",
@@ -89,7 +92,7 @@ def ap_types_folder() -> Path:
 
 
 def find_compiler() -> str:
-    """Path of the C++ compiler: ``$CXX``, else ``g++``.
+    """Path of the C++ compiler: ``$CXX`` (g++ or clang++), else ``g++``.
 
     Raises:
         MissingToolError: there is none.
@@ -101,10 +104,20 @@ def find_compiler() -> str:
     return found
 
 
+@functools.cache
+def _version(compiler: str) -> bytes:
+    return subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+
+
+def _compiler_flags(compiler: str) -> list[str]:
+    popcount = ["-mpopcnt"] if platform.machine() in ("x86_64", "AMD64") else []
+    left_out = GCC_ONLY if b"clang" in _version(compiler) else ()
+    return [*(flag for flag in FLAGS if flag not in left_out), *popcount]
+
+
 def _content_key(sources: list[Path], header: str, flags: list[str], compiler: str) -> str:
     digest = hashlib.sha256()
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    for part in (version, platform.machine().encode(), header.encode(), "\0".join(flags).encode()):
+    for part in (_version(compiler), platform.machine().encode(), header.encode(), "\0".join(flags).encode()):
         digest.update(len(part).to_bytes(8, "big") + part)
     folders = {KERNELS, *(source.parent for source in sources)}
     inputs = {path for folder in folders for path in folder.glob("*.[ch]pp")} | {ABI_HEADER}
@@ -122,9 +135,15 @@ def _first_error(text: str) -> str:
 
 
 def compile_library(
-    config: AcceleratorConfig, sources: list[Path], name: str, extra_flags: tuple[str, ...] = ()
+    config: AcceleratorConfig,
+    sources: list[Path],
+    name: str,
+    extra_flags: tuple[str, ...] = (),
+    compiler: str | None = None,
 ) -> Path:
     """Compile ``sources`` for ``config`` to a cached shared library called ``name``.
+
+    ``compiler`` g++ or clang++; none: that of :func:`find_compiler`.
 
     Returns its path ``$BATFLOW_CACHE/csim/<content hash>/<name>.so``; the file appears whole or
     not at all.
@@ -133,9 +152,8 @@ def compile_library(
         MissingToolError: no compiler or no ap_int headers.
         EngineError: a source does not compile; the message is the first error line.
     """
-    compiler = find_compiler()
-    popcount = ["-mpopcnt"] if platform.machine() in ("x86_64", "AMD64") else []
-    flags = [*FLAGS, *popcount, *extra_flags]
+    compiler = compiler or find_compiler()
+    flags = [*_compiler_flags(compiler), *extra_flags]
     header = config_header(config)
     folder = cache_folder() / "csim" / _content_key(sources, header, flags, compiler)
     library = folder / f"{name}.so"

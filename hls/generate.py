@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the generated C++ headers and register table: ``python -m batflow.hls.generate [--check]``.
+"""Write generated headers, register and kernel tables: ``python -m batflow.hls.generate [--check]``.
 
 Tables come from integer formulas alone, so no float library can change a digit of them.
 """
@@ -16,6 +16,7 @@ from batflow.files import write_bytes
 
 from .image import c_header
 from .image_sv import sv_package as image_package
+from .kernel_qor import qor_text, readme
 from .registers.forms import markdown_table, sv_package
 from .registers.table import ERRORS, REGISTERS, VERSION
 
@@ -102,7 +103,9 @@ def registers_page() -> str:
 
 
 GENERATED: dict[Path, Callable[[], str]] = {
+    KERNELS / "README.md": readme,
     KERNELS / "image_layout.hpp": c_header,
+    KERNELS / "qor.json": qor_text,
     KERNELS / "registers.hpp": registers_header,
     KERNELS / "tables.hpp": tables_header,
     RTL / "image_pkg.sv": image_package,

@@ -18,6 +18,7 @@ constexpr int kCheckCycles = 16;  // memory latency of a descriptor's burst
 
 template <class Cfg>
 struct Buffers {
+  static_assert(ConfigCheck<Cfg>::kDone, "Config: a size is out of range");
   h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden];
   h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden];
   MhaBuffers<Cfg> mha;

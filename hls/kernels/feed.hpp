@@ -104,10 +104,9 @@ inline std::uint64_t weight_place(int row, int plane, int planes, int word, int 
 template <class Cfg, class Memory>
 void feed_weights(const QmmJob& job, Memory image, const MatrixAt& at, hls::stream<WVec<Cfg>>& out,
                   hls::stream<Channel>& constants) {
-  static_assert(Cfg::kBusBits >= 64 && (Cfg::kBusBits & (Cfg::kBusBits - 1)) == 0,
-                "feed: kBusBits must be a power of two of at least 64");
   const QmmLoops<Cfg> loops(job);
-  constexpr int kRowWords = div_up(QmmSizes<Cfg>::kWidest, 64);
+  typedef QmmSizes<Cfg> Sizes;
+  constexpr int kRowWords = div_up(Sizes::kWidest, 64);
   const int row_words = div_up(job.inputs, 64);
   const int parts = job.mode == kWtws ? 2 : 1, planes = job.mode == kTernary ? 2 : 1;
   for (int ot = 0; ot < loops.column_tiles; ++ot) {
@@ -121,7 +120,7 @@ void feed_weights(const QmmJob& job, Memory image, const MatrixAt& at, hls::stre
       // A pass of WTWS is one of the two rows of each channel, of other kinds a plane.
       word_t rows[Cfg::kOutputs][kRowWords];
 #pragma HLS ARRAY_PARTITION variable = rows complete dim = 1
-#pragma HLS ARRAY_PARTITION variable = rows cyclic factor = QmmSizes<Cfg>::kSimdWords dim = 2
+#pragma HLS ARRAY_PARTITION variable = rows cyclic factor = Sizes::kSimdWords dim = 2
       const int plane = parts == 2 ? 0 : pass, part = parts == 2 ? pass : 0;
       for (int i = 0; i < row_words; ++i) {
         for (int o = 0; o < outputs; ++o) {

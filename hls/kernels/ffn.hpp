@@ -16,6 +16,7 @@ namespace bat {
 
 template <class Cfg>
 struct FfnBuffers {
+  static_assert(ConfigCheck<Cfg>::kDone, "Config: a size is out of range");
   Planes<Cfg::kMaxTokens, Cfg::kMaxBits, div_up(Cfg::kMaxHidden, Cfg::kSimd), Cfg::kSimd> x;
   Planes<Cfg::kMaxTokens, Cfg::kMaxBits, div_up(Cfg::kMaxFfn, Cfg::kSimd), Cfg::kSimd> mid;
   NormConstants<Cfg> norm;
@@ -100,7 +101,6 @@ template <class Cfg, class Memory>
 void ffn(Memory image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
          const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden], FfnBuffers<Cfg>& f,
          h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], Counters& counters) {
-  static_assert(Cfg::kMaxFfn >= 1, "FFN: kMaxFfn must be at least 1");
   const Format in = d.format(image::D_FFN_IN_BITS, true);
   const int width = shape.hidden;
   qu_rows<Cfg>(h, l, width, d.dyadic(image::D_FFN_IN_M), in, f.x);

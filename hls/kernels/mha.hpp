@@ -20,6 +20,7 @@ namespace bat {
 
 template <class Cfg>
 struct MhaBuffers {
+  static_assert(ConfigCheck<Cfg>::kDone, "Config: a size is out of range");
   static constexpr int kWords = div_up(Cfg::kMaxHidden, Cfg::kSimd);
   static constexpr int kHeadWords = Cfg::kMaxHeads + kWords;  // H*ceil(e/S) <= H + d/S
   static constexpr int kTokenWords = div_up(Cfg::kMaxTokens, Cfg::kSimd);
@@ -201,8 +202,6 @@ template <class Cfg, class Memory>
 void mha(Memory image, const ProgramShape& shape, int layer, int l, const Descriptor& d,
          const h_t h[Cfg::kMaxTokens][Cfg::kMaxHidden], MhaBuffers<Cfg>& m,
          h_t r[Cfg::kMaxTokens][Cfg::kMaxHidden], Counters& counters) {
-  static_assert(Cfg::kMaxHeads >= 1 && Cfg::kMaxTokens >= 1,
-                "MHA: kMaxHeads and kMaxTokens must be at least 1");
   const MhaFormats f(d);
   const int width = shape.hidden;
   qu_rows<Cfg>(h, l, width, d.dyadic(image::D_ATTN_IN_M), f.attn_in, m.x);

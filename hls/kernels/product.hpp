@@ -2,8 +2,7 @@
 // Latency of one product of a module: QMM with the units that stream before and behind it.
 //
 //   from memory   W + (C-1)*max(0, W - R*s) + C*R*s + kQmmDepth + p, where W is weight_tile_cycles, C
-//   column
-//                 tiles, R row tiles, s = max(QMM steps of a tile, p), p = post_tile_cycles
+//                 column tiles, R row tiles, s = max(QMM steps of a tile, p), p = post_tile_cycles
 //   from a buffer the same with W = 0
 //   scores        outer*q + (outer-1)*max(0, x - q) + x + kQmmDepth, where q = QMM steps of a token tile and
 //                 x = softmax_tile_cycles of T rows: softmax works on one token tile while QMM takes the next

@@ -11,16 +11,15 @@
 //
 // Tensor order. for outer { for column tile { for row tile { for plane b_a { for pass { for word }}}}}:
 //   token_major false: outer 1, row tiles ceil(rows/T); the w words of a column tile come once, with its
-//   first
-//     row tile and plane, and are kept for the others. A w stream that holds a whole tile (kTileWords) makes
-//     the fetch of the next tile overlap: it is the second buffer.
-//   token_major true: outer ceil(rows/T), one row tile each, w comes again for each (scores: whole rows
-//   first).
+//     first row tile and plane, and are kept for the others. A w stream that holds a whole tile (kTileWords)
+//     makes the fetch of the next tile overlap: it is the second buffer.
+//   token_major true: outer ceil(rows/T), one row tile each; w comes again for each (scores: whole rows
+//     first).
 // Streams: a one AVec per step, w one WVec per (column tile, pass, word) of each outer, out one AccTile per
-// tile. II 1. Latency in cycles: outer * ceil(columns/O) * row tiles * k_a * passes * ceil(inputs/S) +
-// kQmmDepth. Bit growth: |acc| <= inputs * max|a| * max|w| < 2^31 (range analysis at lowering; acc_t is 32
-// bits). Cfg: kTokens T, kOutputs O, kSimd S, kMaxHidden, kMaxFfn, kMaxTokens, kMaxBits (types.hpp). Source:
-// COBRA's operand identity; the plane schedule is ours.
+// tile. II 1. Latency in cycles: outer*ceil(columns/O)*row_tiles*k_a*passes*ceil(inputs/S) + kQmmDepth.
+// Bit growth: |acc| <= inputs * max|a| * max|w| < 2^31 (range analysis at lowering; acc_t is 32 bits).
+// Cfg: kTokens T, kOutputs O, kSimd S, kMaxHidden, kMaxFfn, kMaxTokens, kMaxBits (types.hpp).
+// Source: COBRA's operand identity; the plane schedule is ours.
 #ifndef BATFLOW_QMM_HPP
 #define BATFLOW_QMM_HPP
 #include "popcount.hpp"

@@ -3,7 +3,8 @@
 //
 // to_format: clip to the format's bounds; for {-1,+1} the sign, with sign(0) = +1. ReLU is the bound 0.
 // qu_tiles: accumulator tiles of a product to q tiles, constants per channel; reads O channels at a column
-//   tile's first row tile. qu_ctx: the same with one constant. qu_rows: residual rows [l][d] to planes.
+//   tile's first row tile, or takes one constant for all. qu_rows: residual rows [l][d] to planes.
+// pack_tiles: q tiles to planes, II 2 for one value, which the latency formulas leave out.
 // Tensor order: tiles as qmm.hpp gives them; rows ascending, columns ascending.
 // II 1 over kVuLanes values. Latency: qu_tiles ceil(T*O/lanes) a tile, hidden behind QMM where that is no
 // shorter; qu_rows l * ceil(d/lanes) + kQuDepth.

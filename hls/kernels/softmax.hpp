@@ -6,10 +6,11 @@
 //   D = sum e_j;  R = Kp / D;  p_j = min((e_j*R + 2^(np-1)) >> np, 2^k - 1)
 //
 // Tensor order: score tiles token-major (qmm.hpp): all ceil(l/O) column tiles of T rows, then the next T
-// rows. The maximum streams with the tiles; a row then takes an exponent pass, a division, an output pass. II
-// 1 over kSoftmaxLanes. Latency of one row: 2*ceil(l/lanes) + kDivideCycles; of T rows, T times that. Bit
-// growth: m - s 33 bits, times 15 bits; D <= 2^15 * l; e*R <= Kp < 2^39. Cfg: kTokens, kOutputs, kMaxTokens,
-// kSoftmaxLanes. Source: ITA's streaming softmax; the exact integer form is ours.
+// rows. The maximum streams with the tiles; a row then takes an exponent pass, a division, an output pass.
+// II 1 over kSoftmaxLanes. Latency of one row: 2*ceil(l/lanes) + kDivideCycles; of T rows, T times that.
+// Bit growth: m - s 33 bits, times 15 bits; D <= 2^15 * l; e*R <= Kp < 2^39.
+// Cfg: kTokens, kOutputs, kMaxTokens, kSoftmaxLanes. Source: ITA's streaming softmax; the exact integer form
+// is ours.
 #ifndef BATFLOW_SOFTMAX_HPP
 #define BATFLOW_SOFTMAX_HPP
 #include "planes.hpp"

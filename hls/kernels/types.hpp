@@ -26,6 +26,29 @@ constexpr int div_up(int a, int b) { return (a + b - 1) / b; }
 constexpr int max_of(int a, int b) { return a > b ? a : b; }
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
 
+constexpr bool power_of_two(int a) { return a >= 1 && (a & (a - 1)) == 0; }
+
+// Refuses sizes that no unit allows; every buffer of a module asks for it.
+template <class Cfg>
+struct ConfigCheck {
+  static_assert(Cfg::kMaxLayers >= 1 && Cfg::kMaxLayers <= 64, "Config: kMaxLayers must be 1..64");
+  static_assert(Cfg::kMaxHidden >= 4 && Cfg::kMaxHidden <= 4096, "Config: kMaxHidden must be 4..4096");
+  static_assert(Cfg::kMaxHeads >= 1 && Cfg::kMaxHeads <= 64, "Config: kMaxHeads must be 1..64");
+  static_assert(Cfg::kMaxFfn >= 4 && Cfg::kMaxFfn <= 16384, "Config: kMaxFfn must be 4..16384");
+  static_assert(Cfg::kMaxTokens >= 1 && Cfg::kMaxTokens <= 1024, "Config: kMaxTokens must be 1..1024");
+  static_assert(Cfg::kMaxBits >= 1 && Cfg::kMaxBits <= 8, "Config: kMaxBits must be 1..8");
+  static_assert(Cfg::kTokens >= 1 && Cfg::kTokens <= 256, "Config: kTokens must be 1..256");
+  static_assert(Cfg::kOutputs >= 1 && Cfg::kOutputs <= 256, "Config: kOutputs must be 1..256");
+  static_assert(power_of_two(Cfg::kSimd) && Cfg::kSimd >= 8 && Cfg::kSimd <= 512,
+                "Config: kSimd must be a power of two in 8..512");
+  static_assert(Cfg::kVuLanes >= 1 && Cfg::kVuLanes <= 256, "Config: kVuLanes must be 1..256");
+  static_assert(Cfg::kLnLanes >= 1 && Cfg::kLnLanes <= 256, "Config: kLnLanes must be 1..256");
+  static_assert(Cfg::kSoftmaxLanes >= 1 && Cfg::kSoftmaxLanes <= 256, "Config: kSoftmaxLanes must be 1..256");
+  static_assert(power_of_two(Cfg::kBusBits) && Cfg::kBusBits >= 64 && Cfg::kBusBits <= 1024,
+                "Config: kBusBits must be a power of two in 64..1024");
+  static constexpr bool kDone = true;
+};
+
 // An activation format: 1 to 8 bits. Bipolar is 1 bit signed: {-1, +1}.
 struct Format {
   int bits;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // VU: the vector unit, r = sat16(h + ((acc*M + C) >> n)) (docs/numerics.md, "Residual").
 //
-// Takes the accumulator tiles of a product in qmm.hpp's order, adds h [l][d] and writes r [l][d] of the same
-// fraction bits. Returns how many values saturation changed.
-// II 1 over kVuLanes values; ceil(T*O/lanes) cycles a tile, hidden behind QMM where that is no shorter.
+// Takes the accumulator tiles of a product, adds h [l][d] and writes r [l][d] of the same fraction bits.
+// Adds to `saturations` how many values saturation changed. Tensor order: tiles as qmm.hpp gives them.
+// II 1 over kVuLanes values. Latency: ceil(T*O/lanes) cycles a tile, hidden behind QMM where that is no
+// shorter.
 // Bit growth: 50 bits + 16 bits -> 51, saturated to 16. Cfg: kTokens, kOutputs, kVuLanes, kMaxHidden.
 // Source: design of the dyadic residual is ours.
 #ifndef BATFLOW_VU_HPP

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,44 @@ STRICT = ("-Werror",)
 WIDE = ODD.model_copy(update={"qmm_tokens": 4, "qmm_outputs": 8, "qmm_simd_bits": 128})
 
 
-def _need_compiler() -> None:
-    if shutil.which("g++") is None:
-        pytest.skip("g++ is absent: csim and kernel tests need it")
+def _odd(tokens: int, outputs: int, simd: int, vu: int, ln: int, softmax: int, bus: int) -> AcceleratorConfig:
+    """:data:`ODD` with other parallelism."""
+    names = ("qmm_tokens", "qmm_outputs", "qmm_simd_bits", "vu_lanes", "ln_lanes", "softmax_lanes")
+    values = dict(zip(names, (tokens, outputs, simd, vu, ln, softmax), strict=True))
+    return ODD.model_copy(update={**values, "weight_bus_bits": bus})
+
+
+@dataclass(frozen=True)
+class Build:
+    """How the kernels are compiled for a test: sizes, compiler, flags beside those of csim."""
+
+    config: AcceleratorConfig
+    compiler: str = "g++"
+    flags: tuple[str, ...] = (*STRICT, "-O1")
+
+    @property
+    def sanitized(self) -> bool:
+        """Whether the address and undefined-behaviour sanitizers are in it."""
+        return any(flag.startswith("-fsanitize=") for flag in self.flags)
+
+
+# ap_private shifts negative numbers left throughout.
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-sanitize=shift")
+BUILDS = {
+    "odd": Build(ODD),
+    "narrow": Build(_odd(1, 1, 8, 1, 1, 1, 64), flags=(*STRICT, "-O1", *SANITIZE)),
+    "tall": Build(_odd(7, 16, 64, 3, 5, 8, 256), "clang++"),
+    "deep": Build(_odd(2, 3, 512, 8, 16, 4, 1024), "clang++"),
+}
+BUILD_VARIABLE = "BATFLOW_KERNEL_BUILD"
+"""Environment variable that names the build which the kernel tests of a process use."""
+BUILD = BUILDS[os.environ.get(BUILD_VARIABLE, "odd")]
+CONFIG = BUILD.config
+
+
+def _need_compiler(name: str = "g++") -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is absent: csim and kernel tests need it")
 
 
 @functools.cache
@@ -51,12 +88,21 @@ def csim_library(wide: bool = False) -> Path:
     return build_csim(WIDE if wide else ODD, STRICT)
 
 
+def compile_units(build: Build) -> Path:
+    """units.cpp, modules.cpp and top.cpp as one library."""
+    _need_compiler(build.compiler)
+    sources = [CPP / name for name in ("units.cpp", "modules.cpp", "top.cpp")]
+    return compile_library(build.config, sources, "units", build.flags, build.compiler)
+
+
 @functools.cache
 def unit_library() -> ctypes.CDLL:
-    """units.cpp for :data:`ODD`."""
-    _need_compiler()
-    library = ctypes.CDLL(str(compile_library(ODD, [CPP / "units.cpp"], "units", STRICT)))
-    library.unit_error.restype = ctypes.c_char_p
+    """The library of :data:`BUILD`."""
+    library = ctypes.CDLL(str(compile_units(BUILD)))
+    for name in ("unit_error", "module_error", "top_error"):
+        getattr(library, name).restype = ctypes.c_char_p
+    for name in ("module_mha", "module_ffn", "module_walk", "run_top"):
+        getattr(library, name).restype = ctypes.c_int64
     return library
 
 

@@ -12,7 +12,7 @@ from batflow.hls.packing import KINDS, Int64, WeightKind, pack_blocks, pack_weig
 from batflow.hls.program import Format
 from batflow.hls.reference.qmm import matmul
 
-from .kernel_library import ODD, check, int32, pointer, unit_library
+from .kernel_library import CONFIG, check, int32, pointer, unit_library
 
 FORMATS = [Format(bits, signed) for bits in (1, 2, 3, 4, 8) for signed in (True, False)]
 
@@ -76,8 +76,8 @@ def test_activation_products_of_every_format(fa: Format, fw: Format) -> None:
         for a, w in cases:
             out, cycles = run_activation(a, w, fa, fw, token_major)
             np.testing.assert_array_equal(out, matmul(a, w.T))
-            tiles = -(-rows // ODD.qmm_tokens) * -(-columns // ODD.qmm_outputs)
-            assert cycles == tiles * fa.bits * fw.bits * -(-inputs // ODD.qmm_simd_bits)
+            tiles = -(-rows // CONFIG.qmm_tokens) * -(-columns // CONFIG.qmm_outputs)
+            assert cycles == tiles * fa.bits * fw.bits * -(-inputs // CONFIG.qmm_simd_bits)
 
 
 @pytest.mark.parametrize("fa", FORMATS, ids=str)

@@ -15,7 +15,7 @@ from batflow.hls.reference.qu import dyadic_sum, requant, to_format
 from batflow.hls.reference.softmax import softmax
 from batflow.hls.reference.vu import residual
 
-from .kernel_library import ODD, check, int32, pointer, unit_library
+from .kernel_library import CONFIG, check, int32, pointer, unit_library
 
 FORMATS = [Format(bits, signed) for bits in range(1, 9) for signed in (True, False)]
 EXTREME = np.array([0, 1, -1, 2**31 - 1, -(2**31) + 1, 32767, -32768], dtype=np.int64)
@@ -104,7 +104,7 @@ def run_layernorm(r: Int64, G: Int64, B: Int64, shift: int, epsilon: int) -> tup
 def test_layernorm(d: int) -> None:
     rng = np.random.default_rng(d)
     G, B = rng.integers(-32767, 32768, d), rng.integers(-(2**30), 2**30, d)
-    wide = rng.integers(-32768, 32768, size=(ODD.max_tokens, d))
+    wide = rng.integers(-32768, 32768, size=(CONFIG.max_tokens, d))
     cases = [
         wide,
         wide >> 10,
@@ -123,7 +123,7 @@ def test_layernorm(d: int) -> None:
 
 
 def test_residual_saturates_and_counts() -> None:
-    rng, n = np.random.default_rng(3), ODD.max_hidden
+    rng, n = np.random.default_rng(3), CONFIG.max_hidden
     seen = 0
     for shift in (0, 9, 40):
         h = rng.choice([-32768, 32767, 0, 5], size=n).astype(np.int16)
