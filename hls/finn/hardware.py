@@ -20,7 +20,7 @@ from batflow.errors import InputError
 from .environment import CLOCK_NS, DEFAULT_PART
 from .stream_op import DOMAIN
 
-_PART = re.compile(r"xc(zu|ku|vu|k26|u\d)[0-9a-z]*-[a-z0-9-]+")
+_PART = re.compile(r"xc(zu|ku|vu|k26|u\d)[0-9a-z]*-[a-zA-Z0-9-]+")
 
 
 def check_part(part: str) -> None:

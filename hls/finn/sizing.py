@@ -43,6 +43,7 @@ def simulation(
     model: ModelWrapper, part: str, folder: Path, depths: dict[str, int]
 ) -> tuple[ModelWrapper, StitchedSim]:
     """Generate, stitch and build a folded graph with FIFO ``depths`` by name (2 where none is given)."""
+    folder = folder.resolve()  # Verilator runs in another one
     wired = generate(connect(model, part, depths, 2), part, CLOCK_NS)
     graph = stitch(wired, port(folder / "finn-rtllib"), folder / "rtl")
     return wired, StitchedSim(graph, folder / "sim", wired.graph.input[0].name, RESULT)

@@ -6,6 +6,7 @@ A stand-in for FINN's stitched IP, which needs Vivado: the same node wrappers, c
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,8 @@ def stitch(model: ModelWrapper, library: list[Path], folder: Path) -> Stitched:
             sources |= dict.fromkeys(map(Path, operator.get_rtl_file_list(abspath=True)[:-1]))
     (folder / f"{TOP}.sv").write_text("\n".join([*text, "endmodule", ""]), encoding="utf-8")
     beats = [
-        int(operator.get_normal_input_shape()[1] * operator.get_normal_input_shape()[2] * 16 // bits)
-        for operator, bits in ((first, in_bits), (last, out_bits))
+        math.prod(int(size) for size in shape[:-1])
+        for shape in (first.get_folded_input_shape(0), last.get_folded_output_shape(0))
     ]
     every = (*sources, *wrappers, folder / f"{TOP}.sv")
     return Stitched(every, in_bits // 8, out_bits // 8, beats[0], beats[1], fifos)
