@@ -66,9 +66,9 @@ class Build:
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-sanitize=shift")
 BUILDS = {
     "odd": Build(ODD),
-    "narrow": Build(_odd(1, 1, 8, 1, 1, 1, 64), flags=(*STRICT, "-O1", *SANITIZE)),
-    "tall": Build(_odd(7, 16, 64, 3, 5, 8, 256), "clang++"),
+    "narrow": Build(_odd(1, 1, 8, 1, 1, 1, 64), "clang++"),
     "deep": Build(_odd(2, 3, 512, 8, 16, 4, 1024), "clang++"),
+    "sanitized": Build(_odd(7, 16, 64, 3, 5, 8, 256), flags=(*STRICT, "-O1", *SANITIZE)),
 }
 BUILD_VARIABLE = "BATFLOW_KERNEL_BUILD"
 """Environment variable that names the build which the kernel tests of a process use."""
@@ -89,9 +89,9 @@ def csim_library(wide: bool = False) -> Path:
 
 
 def compile_units(build: Build) -> Path:
-    """units.cpp, modules.cpp and top.cpp as one library."""
+    """units.cpp and modules.cpp (with top.cpp) as one library."""
     _need_compiler(build.compiler)
-    sources = [CPP / name for name in ("units.cpp", "modules.cpp", "top.cpp")]
+    sources = [CPP / name for name in ("units.cpp", "modules.cpp")]
     return compile_library(build.config, sources, "units", build.flags, build.compiler)
 
 
@@ -99,7 +99,7 @@ def compile_units(build: Build) -> Path:
 def unit_library() -> ctypes.CDLL:
     """The library of :data:`BUILD`."""
     library = ctypes.CDLL(str(compile_units(BUILD)))
-    for name in ("unit_error", "module_error", "top_error"):
+    for name in ("unit_error", "top_error"):
         getattr(library, name).restype = ctypes.c_char_p
     for name in ("module_mha", "module_ffn", "module_walk", "run_top"):
         getattr(library, name).restype = ctypes.c_int64

@@ -66,8 +66,8 @@ def test_kernels_equal_the_reference_in_another_build(name: str) -> None:
 
 @pytest.mark.parametrize(("overflow", "message"), [(0, "AddressSanitizer"), (1, "signed integer overflow")])
 def test_sanitizers_would_speak(overflow: int, message: str) -> None:
-    build = BUILDS["narrow"]
-    values = environment("narrow", build)
+    build = BUILDS["sanitized"]
+    values = environment("sanitized", build)
     call = f"import ctypes, sys; ctypes.CDLL(sys.argv[1]).module_fault({overflow}, 3)"
     command = [sys.executable, "-c", call, str(compile_units(build))]
     ran = subprocess.run(command, env=values, capture_output=True, text=True, check=False)

@@ -35,8 +35,9 @@ class Loaded:
     words: npt.NDArray[np.uint64]
 
     @property
-    def head(self) -> tuple[ctypes.c_void_p, ctypes.c_uint64]:
-        return pointer(self.words), ctypes.c_uint64(int(self.words[2]))
+    def head(self) -> tuple[ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]:
+        """Address, words and hash of the image."""
+        return pointer(self.words), ctypes.c_uint64(len(self.words)), ctypes.c_uint64(int(self.words[2]))
 
 
 def load(program: EncoderProgram) -> Loaded:
@@ -73,7 +74,7 @@ def run_module(name: str, loaded: Loaded, layer: int, rows: Rows) -> tuple[Rows,
     out, counts = np.full_like(rows, 77), np.zeros(3, dtype=np.uint64)
     run = getattr(unit_library(), name)
     code = run(*loaded.head, layer, len(rows), *map(pointer, (rows, out, counts)))
-    assert code == 0, unit_library().module_error().decode()
+    assert code == 0, unit_library().top_error().decode()
     return out, counts.tolist()
 
 
@@ -162,7 +163,7 @@ def run_top(loaded: Loaded, batch: int, beats: npt.NDArray[np.uint64]) -> tuple[
     out, registers = np.zeros_like(beats), np.zeros(14, dtype=np.uint64)
     size = ctypes.c_uint64
     count = unit_library().run_top(
-        *(loaded.head[0], size(len(loaded.words)), loaded.head[1], batch),
+        *(*loaded.head, batch),
         *(pointer(beats), size(len(beats)), pointer(out), size(len(out)), pointer(registers)),
     )
     assert count == len(beats), unit_library().top_error().decode()
