@@ -16,6 +16,8 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from batflow.hls.finn.environment import ENVIRONMENT as FINN_ENVIRONMENT
+
 ASK_TIMEOUT_S = 20.0
 
 
@@ -73,6 +75,13 @@ def verilator_path() -> str | None:
     return shutil.which("verilator")
 
 
+def finn_version(environment: Path | None = None) -> str | None:
+    """Return the version of finn-plus in ``environment`` (by default ``.venv-finn``), or None."""
+    packages = (environment or FINN_ENVIRONMENT) / "lib"
+    found = sorted(packages.glob("python*/site-packages/finn_plus-*.dist-info"))
+    return found[-1].name.removesuffix(".dist-info").rpartition("-")[2] if found else None
+
+
 def _package(name: str, needed_for: str, extra: str) -> Tool:
     get = f"pip install 'batflow[{extra}]'"
     return Tool(name, lambda: package_version(name), needed_for, get)
@@ -93,7 +102,9 @@ TOOLS: tuple[Tool, ...] = (
     _package("brevitas", "train, and the torch rung of verify", "train"),
     _package("onnx", "export and lower", "train"),
     _package("qonnx", "export, and the qonnx rung of verify", "train"),
-    _package("hls4ml", "build: its Apache-2.0 ap_types stand in for Vitis HLS headers", "train"),
+    _package("hls4ml", "the hls4ml exit; build: its ap_types stand in for Vitis HLS headers", "train"),
+    _package("libclang", "the checker of the HLS kernels, and with it the Vitis HLS project", "dev"),
+    Tool("finn-plus", finn_version, "the FINN exit, in an environment of its own", "make finn-env"),
     _package("pynq", "run and the overlay rung of verify (boards and emulated boards)", "board"),
     _program(["g++"], ["--version"], "build, and with it csim, verify and run", "apt install g++"),
     _program(["make"], ["--version"], "cosim", "apt install make"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from batflow.flow.doctor import Tool, as_json, as_table, examine, program_version
+from batflow.flow.doctor import TOOLS, Tool, as_json, as_table, examine, finn_version, program_version
 
 
 def test_python_and_numpy_are_found() -> None:
@@ -38,3 +38,15 @@ def test_vendor_tools_are_found_on_path(tmp_path: Path, monkeypatch: pytest.Monk
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert {f.name: f.version for f in examine()}["vivado"] == "v2025.2"
+
+
+def test_finn_is_found_in_its_own_environment(tmp_path: Path) -> None:
+    assert finn_version(tmp_path) is None
+    (tmp_path / "lib" / "python3.11" / "site-packages" / "finn_plus-1.6.1.dist-info").mkdir(parents=True)
+    assert finn_version(tmp_path) == "1.6.1"
+
+
+def test_the_exits_are_named_beside_their_tools() -> None:
+    needed = {tool.name: tool.needed_for for tool in TOOLS}
+    assert "hls4ml exit" in needed["hls4ml"] and "ap_types" in needed["hls4ml"]
+    assert "FINN exit" in needed["finn-plus"] and "kernels" in needed["libclang"]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batflow.errors import EngineError, FormatError, InputError
+from batflow.files import read_json, write_json
+from benchmarks import comparison
+from benchmarks.comparison import figures_of, launch, main, one, run
+from benchmarks.comparison_cases import CASES, Case, choose
+from benchmarks.comparison_finn import facts
+from benchmarks.comparison_table import BEGIN, END, as_markdown, write_table
+
+SMALLEST = CASES[0]
+EXACT = {
+    "status": "done", "converts": True, "mismatches": 0, "values": 8192, "latency": 5229, "interval": 2788,
+    "cycles_source": "cosim", "lut": 29832.0, "bram36": 31.0, "uram": 2, "dsp": 84.0,
+    "area_source": "area model", "build_s": 12.5, "wall_s": 13.0,
+}  # fmt: skip
+REFUSED = {"status": "failed", "converts": False, "error": "node A | is unknown", "wall_s": 1.0}
+
+
+def page(folder: Path) -> Path:
+    path = folder / "page.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    return path
+
+
+def test_cases_are_chosen_by_shape_or_name_and_unknown_ones_refused() -> None:
+    assert len(CASES) == 8 and choose(None) == CASES
+    assert [case.format for case in choose(["h128-4-32"])] == ["W1A4", "W2A4"]
+    assert choose(["h64-2-16-W2A4"]) == (Case(64, 2, 16, "W2A4"),)
+    with pytest.raises(InputError, match="h64-2-16-W1A4"):
+        choose(["h65"])
+
+
+def test_what_is_recorded_is_not_run_again_and_every_outcome_is_kept(tmp_path: Path) -> None:
+    output, asked = tmp_path / "out.json", []
+
+    def start(peer: str, case: Case, limit_s: float) -> dict[str, Any]:
+        asked.append((peer, case.name))
+        return dict(EXACT if peer == "bat" else REFUSED)
+
+    run(["bat"], CASES[:1], output, 1.0, False, start)
+    outcomes = run(["bat", "finn"], CASES[:2], output, 1.0, False, start)
+    later = CASES[1].name
+    assert asked == [("bat", SMALLEST.name), ("finn", SMALLEST.name), ("bat", later), ("finn", later)]
+    assert read_json(output)["outcomes"] == outcomes and len(outcomes) == 4
+    run(["bat"], CASES[:1], output, 1.0, True, start)
+    assert asked[-1] == ("bat", SMALLEST.name) and len(asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("too wide; narrow it"), "refused"),
+        (EngineError("stopped"), "failed"),
+        (KeyError("odd"), "failed"),
+    ],
+)
+def test_a_failing_peer_is_an_outcome_with_what_it_reached(
+    error: Exception, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def peer(case: Case, tell: comparison.Tell, folder: Path) -> None:
+        tell(converts=True, interval=7)
+        raise error
+
+    monkeypatch.setitem(comparison.PEERS, "bat", peer)
+    result = tmp_path / "result.json"
+    assert one("bat", SMALLEST, result) == 1
+    found = read_json(result)
+    assert found["status"] == status and found["interval"] == 7 and str(error) in found["error"]
+
+
+def test_the_time_limit_ends_a_peer_and_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = ["/bin/sh", "-c", "sleep 60 & sleep 60"]
+    popen = comparison.subprocess.Popen
+    monkeypatch.setattr(comparison.subprocess, "Popen", lambda command, **more: popen(script, **more))
+    began = time.monotonic()
+    outcome = launch("bat", SMALLEST, 0.3)
+    assert time.monotonic() - began < 20
+    assert outcome["status"] == "time limit" and outcome["error"] == "not ended in 0.3 s"
+
+
+def test_a_crash_is_recorded_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = comparison.subprocess.Popen
+    script = ["/bin/sh", "-c", "echo told; kill -SEGV $$"]
+    monkeypatch.setattr(comparison.subprocess, "Popen", lambda command, **more: popen(script, **more))
+    outcome = launch("bat", SMALLEST, 10.0)
+    assert outcome["status"] == "failed" and outcome["error"] == "told"
+
+
+def test_figures_carry_their_source() -> None:
+    found = figures_of({f"bat/{SMALLEST.name}": EXACT, f"hls4ml-stock/{SMALLEST.name}": REFUSED})
+    key = f"bat_{SMALLEST.name}"
+    assert found[f"{key}_interval"] == {"value": 2788, "unit": "clocks", "source": "cosim"}
+    assert found[f"{key}_lut"]["source"] == "estimate" and found[f"{key}_build_s"]["source"] == "host"
+    assert not any("stock" in name for name in found)
+    predicted = figures_of({"bat/x": EXACT | {"cycles_source": "cycle model"}})
+    assert predicted["bat_x_interval"]["source"] == "estimate"
+
+
+def test_the_table_has_every_case_and_peer_and_says_not_run(tmp_path: Path) -> None:
+    outcomes = {
+        f"bat/{SMALLEST.name}": EXACT,
+        f"finn/{SMALLEST.name}": EXACT | {"mismatches": 3, "error": "late | `tool`"},
+        **{f"hls4ml-stock/{case.name}": REFUSED for case in CASES},
+    }
+    text = as_markdown({"machine": "M", "date": "D", "outcomes": outcomes})
+    rows = [line for line in text.splitlines() if line.startswith("| h")]
+    assert rows[0] == (
+        "| h64-2-16-W1A4 | bat | yes | yes | 5,229 | 2,788 | cosim "
+        "| 29,832 | 84 | 31 + 2 | area model | 12.5 |"
+    )
+    assert len(rows) == 2 and "| yes [1] | 3 of 8,192 differ |" in rows[1]
+    assert "1. `late | 'tool'`" in text
+    assert "- hls4ml-stock, all cases: no: `node A | is unknown`." in text
+    assert f"- bat, {', '.join(case.name for case in CASES[1:])}: not run." in text
+    assert "- hgq2-da4ml, all cases: not run." in text
+    path = page(tmp_path)
+    write_table(path, {"machine": "M", "date": "D", "outcomes": outcomes})
+    whole = path.read_text()
+    assert whole.startswith("before\n") and whole.endswith("after\n") and "old" not in whole
+    with pytest.raises(FormatError, match="--again"):
+        as_markdown({"machine": "M", "date": "D"})
+    path.write_text("no marks")
+    with pytest.raises(FormatError, match="once each"):
+        write_table(path, {"machine": "M", "date": "D", "outcomes": {}})
+
+
+def test_the_command_writes_the_table_alone_and_tells_errors_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, path = tmp_path / "out.json", page(tmp_path)
+    write_json(output, {"machine": "M", "date": "D", "outcomes": {f"bat/{SMALLEST.name}": EXACT}})
+    places = ["--output", str(output), "--page", str(path)]
+    assert main(["--table", *places]) == 0 and "2,788" in path.read_text()
+    assert main(["--table", "--shape", "h1", *places]) == 2
+    assert "h64-2-16" in capsys.readouterr().err
+
+
+def test_finn_facts_prefer_the_simulation() -> None:
+    resources = {"LUT": 7559.0, "DSP": 128.0, "BRAM_18K": 62.0, "URAM": 2.0}
+    record = {
+        "unconverted_nodes": 0,
+        "python": {"mismatches": 0},
+        "estimate": {"critical_path_cycles": 28160, "interval_cycles": 2048, "resources": resources},
+    }
+    estimated = facts(record)
+    assert estimated["cycles_source"] == "FINN estimate" and estimated["bram36"] == 31
+    rtl = {"mismatches": 0, "mismatches_with_stalls": 2, "latency_cycles": 7561, "interval_cycles": 2048.0}
+    simulated = facts(record | {"rtl": rtl})
+    assert simulated["cycles_source"] == "cosim" and simulated["latency"] == 7561
+    assert simulated["mismatches"] == 2 and simulated["estimated_interval"] == 2048
