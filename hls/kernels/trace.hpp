@@ -6,7 +6,7 @@
 #ifndef BATFLOW_TRACE_HPP
 #define BATFLOW_TRACE_HPP
 #ifdef __SYNTHESIS__
-#define BAT_TRACE(layer, tap, rows, columns, value)
+#define BAT_TRACE(layer, tap, rows, columns, value) static_cast<void>(layer)
 #define BAT_TRACE_SEQUENCE(n)
 #else
 #include "sim_trace.hpp"
