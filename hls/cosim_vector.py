@@ -40,15 +40,17 @@ _COMMON = (
     "axis_register",
     "sdp_ram",
     "delay",
-    "multiply",
-    "shift_window",
+    "DSP48E2",
+    "dsp_mac",
+    "product_sum",
+    "step_shift",
     "dyadic",
     "constant_loader",
     "constant_table",
 )
 _SCALE = (*_COMMON, "tile_walk", "scale_unit")
-_SATURATING = ("sat16", "counted_output")
-_MOMENTS = ("adder_tree", "moments", "rsqrt_table", "rsqrt")
+_SATURATING = ("registers", "sat16", "counted_output")
+_MOMENTS = ("multiply", "adder_tree", "moments", "rsqrt_table", "rsqrt")
 _NORM = (*_COMMON, *_SATURATING, *_MOMENTS, "normalize", "row_buffer", "row_intake", "second_pass")
 
 

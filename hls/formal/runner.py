@@ -158,7 +158,7 @@ def _model(proof: Proof, mutation: Mutation | None, folder: Path) -> Path:
     files = " ".join(str(path) for path in _sources(proof, mutation, folder))
     model = folder / "model.smt2"
     commands = [
-        f"read_slang --allow-use-before-declare --top {proof.top} {parameters} {files}",
+        f"read_slang --no-synthesis-define --allow-use-before-declare --top {proof.top} {parameters} {files}",
         f"prep -top {proof.top} -flatten",
         "async2sync; dffunmap; opt_clean",
         f"write_smt2 -wires {model}",

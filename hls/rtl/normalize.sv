@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Second pass of LN, one lane: z = ((d*r - S)*y + 2^(18+g)) >> (19+g), that is (r - mean)/std with 12
 // fractional bits (docs/numerics.md, "LayerNorm"). One per clock, 9 stages:
-//   1..3 d*r   4 u = d*r - S   5..7 u*y   8 shift by 18+g, but for its lowest bit
-//   9 the lowest bit and rounding, ((u*y >> (18+g)) + 1) >> 1
-// `enable` holds all. S, y and 18+g belong to the values in the stage that uses them, so one register
-// serves all lanes. u is a sum of d - 1 differences of int16, so that |u| < d * 2^16: for d <= 1024 u*y takes
-// one 27 x 18 multiplier. |z| < 2^19, so the shift moves only the bits that z keeps.
+//   1..3 u = d*r - S (dsp_mac.sv)   4..6 u*y + 2^(18+g) (product_sum.sv)   7..9 shift (step_shift.sv)
+// `enable` holds all. S, y and g belong to the values in the stage that uses them, so one register serves all
+// lanes. u is a sum of d - 1 differences of int16, so that |u| < d * 2^16: for d <= 1024 u*y takes one DSP.
+// 19+g = 4 + 8*coarse + fine. |z| < 2^19, so the shift moves only the bits that z keeps.
 module normalize #(
     parameter int unsigned MAX_HIDDEN,  // largest d, at most 4096
     localparam int unsigned U_BITS = 17 + $clog2(MAX_HIDDEN)
@@ -13,61 +12,75 @@ module normalize #(
     input  logic               clk,
     input  logic               enable,
     input  logic signed [15:0] r,
-    input  logic        [U_BITS-17:0] length, // d
-    input  logic signed [U_BITS-2:0] sum, // S, 3 stages after r
-    input  logic        [16:0] y,         // 4 stages after r
-    input  logic        [4:1]  shift,     // of 18 + g, 7 stages after r
-    input  logic               shift_odd, // lowest bit of 18 + g, 8 stages after r
+    input  logic        [U_BITS-17:0] length,  // d
+    input  logic signed [47:0] minus_sum,      // -S, 1 stage after r
+    input  logic        [16:0] y,              // 3 stages after r, as the next
+    input  logic        [47:0] half,           // 2^(18+g)
+    input  logic        [1:0]  coarse,         // 6 stages after r, as the next
+    input  logic        [7:0]  factor,         // 2^(7-fine)
     output logic signed [19:0] z
 );
   localparam int unsigned PRODUCT_BITS = U_BITS + 18;
-  localparam int unsigned MIDDLE = 22 + 6;  // bits that the steps of 2 may need
-  localparam int unsigned WIDE = MIDDLE + 24;
 
-  logic signed [U_BITS:0] scaled;
-  logic signed [U_BITS-1:0] u;
+  logic signed [47:0] u;
   logic signed [PRODUCT_BITS-1:0] product;
-  logic signed [WIDE-1:0] wide;
-  logic [MIDDLE-1:0] middle;
-  logic [21:0] low, low_q;
-  logic [20:0] doubled, rounded;
+  logic signed [40:0] level;
+  logic [5:0] unused_fit;
   logic unused;
 
-  multiply #(
-      .A_BITS(16),
-      .B_BITS(U_BITS - 15)
-  ) u_scaled (
+  dsp_mac #(
+      .PRE(1'b0),
+      .A_REG(1'b1),
+      .B_REG(1'b1),
+      .C_REG(1'b1),
+      .M_REG(1'b1),
+      .ADD(1'b1),
+      .FIT(47)
+  ) u_difference (
       .clk,
       .enable,
-      .a(r),
-      .b({1'b0, length}),
-      .product(scaled)
+      .a(27'(r)),
+      .d('0),
+      .b(18'(length)),
+      .c(minus_sum),
+      .p(u),
+      .zeros(unused_fit[0]),
+      .ones(unused_fit[1])
   );
-  multiply #(
-      .A_BITS(18),
-      .B_BITS(U_BITS)
+  product_sum #(
+      .A_BITS(U_BITS),
+      .B_BITS(18),
+      .PARTS(1),
+      .SUM_BITS(PRODUCT_BITS)
   ) u_product (
       .clk,
       .enable,
-      .a({1'b0, y}),
-      .b(u),
-      .product(product)
+      .a(u[U_BITS-1:0]),
+      .m({1'b0, y}),
+      .c(half),
+      .total(product)
   );
-
-  assign wide = WIDE'(product);
-  assign middle  = shift[4] ? (shift[3] ? wide[24+:MIDDLE] : wide[16+:MIDDLE])
-                           : (shift[3] ? wide[8+:MIDDLE] : wide[0+:MIDDLE]);
-  assign low     = shift[2] ? (shift[1] ? middle[6+:22] : middle[4+:22])
-                           : (shift[1] ? middle[2+:22] : middle[0+:22]);
-  assign doubled = shift_odd ? low_q[21:1] : low_q[20:0];
-  assign rounded = 21'd1 + doubled;
-  assign unused  = ^{scaled[U_BITS], rounded[0]};
-
-  always_ff @(posedge clk) begin
-    if (enable) begin
-      u     <= U_BITS'(scaled) - U_BITS'(sum);
-      low_q <= low;
-      z     <= rounded[20:1];
-    end
-  end
+  step_shift #(
+      .VALUE_BITS(PRODUCT_BITS),
+      .BASE(4),
+      .STEP(8),
+      .KEEP(19),
+      .FIT(19),
+      .M_REG(1'b1),
+      .ADD(1'b1)
+  ) u_shift (
+      .clk,
+      .enable,
+      .value(product),
+      .coarse,
+      .factor,
+      .c('0),
+      .level,
+      .sign(unused_fit[2]),
+      .far(unused_fit[3]),
+      .zeros(unused_fit[4]),
+      .ones(unused_fit[5])
+  );
+  assign z      = level[19:0];
+  assign unused = &{1'b0, u, level, unused_fit};
 endmodule

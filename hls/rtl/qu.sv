@@ -20,7 +20,7 @@
 // A bad config, constant, length or TLAST sets error_code (vector_pkg::vector_error_t) until reset;
 // the unit then takes no more beats.
 //
-// PIPELINE. 7 stages: 1 tables; 2..6 dyadic.sv (operands, products, sums, shift);
+// PIPELINE. 7 stages: 1 tables; 2..6 dyadic.sv (operands, product, sum, shift);
 // 7 clip. The values wait in a register whose ready depends on registers of the unit alone. II = 1 beat per
 // clock. Two jobs' constants are held, so loading hides behind computing.
 //
@@ -70,13 +70,11 @@ module qu
   logic a_valid, a_ready, a_last, a_misfit, enable, room;
   logic signed [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] a_in, a_data;
   logic [LANES*PARTS-1:0] misfit;
-  logic ahead_signed;
-  logic [3:0] ahead_bits;
   vector_error_t error;
   logic valid, last, bank;
   logic [LANES-1:0] lane_valid;
-  logic [LANES-1:0][7:0] kept;
-  logic [LANES-1:0] sign, over;
+  logic [LANES-1:0][15:0] level;
+  logic [LANES-1:0] negative, outside;
   assign error_code = error;
 
   for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
@@ -98,7 +96,11 @@ module qu
       .out_data ({a_misfit, a_last, a_data})
   );
 
-  logic q_valid, q_last, q_bank;
+  logic q_valid, q_last, q_bank, format_signed;
+  logic [3:0] format_bits;
+  logic [1:0] allow;
+  logic unused;
+  assign unused = &{1'b0, level};
   logic [LANES-1:0][7:0] q;
 
   scale_unit #(
@@ -106,7 +108,6 @@ module qu
       .PARTS(PARTS),
       .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
-      .KEEP(8),
       .QUANTIZE(1'b1),
       .COMMON(COMMON)
   ) u_scale (
@@ -125,38 +126,30 @@ module qu
       .enable,
       .job_left(q_valid && room && q_last),
       .left_bank(q_bank),
-      .format_ahead({ahead_signed, ahead_bits}),
+      .residual('0),
+      .format_signed,
+      .format_bits,
+      .allow,
       .valid,
       .last,
       .bank,
       .lane_valid,
-      .kept,
-      .sign,
-      .over,
+      .level,
+      .negative,
+      .outside,
       .error_code(error)
   );
 
-  // What the format asks, ready together with the levels. A level leaves the format where a bit of `beyond`
-  // differs from the sign; an unsigned one also where it is negative, and one bit signed always.
-  logic ahead_bipolar, always_over, negative_over;
-  logic [7:0] ahead_beyond, beyond, low, high;  // low, high: q below and above the format
-  assign ahead_bipolar = ahead_signed && ahead_bits == 4'd1;
-  assign ahead_beyond  = ahead_signed ? 8'hFF << (ahead_bits - 4'd1) : 8'(9'h1FF << ahead_bits);
+  // What the format asks, ready together with the levels; a level of one bit signed is outside always.
+  logic [7:0] low, high;  // q below and above the format
   always_ff @(posedge clk) begin
     if (enable) begin
-      always_over   <= ahead_bipolar;
-      negative_over <= !ahead_signed;
-      beyond        <= ahead_beyond;
-      low           <= ahead_bipolar ? 8'hFF : ahead_signed ? ahead_beyond : 8'd0;
-      high          <= ahead_bipolar ? 8'h01 : ~ahead_beyond;
+      allow <= {format_signed, 1'b1} & {2{!(format_signed && format_bits == 4'd1)}};
+      low   <= format_signed ? 8'hFF << (format_bits - 4'd1) : 8'd0;
+      high  <= format_signed ? ((format_bits == 4'd1) ? 8'd1 : ~(8'hFF << (format_bits - 4'd1)))
+                             : ~8'(9'h1FF << format_bits);
     end
   end
-
-  function automatic logic [7:0] quantize(logic [7:0] value, logic negative, logic far);
-    logic outside;
-    outside = far || always_over || (negative_over && negative) || ((value ^ {8{negative}}) & beyond) != '0;
-    return outside ? (negative ? low : high) : value;
-  endfunction
 
   assign enable = !q_valid || room;
   always_ff @(posedge clk) begin
@@ -167,7 +160,10 @@ module qu
     if (enable) begin
       q_last <= last;
       q_bank <= bank;
-      for (int unsigned l = 0; l < LANES; l++) q[l] <= lane_valid[l] ? quantize(kept[l], sign[l], over[l]) : '0;
+      for (int unsigned l = 0; l < LANES; l++) begin
+        if (!lane_valid[l]) q[l] <= '0;
+        else q[l] <= outside[l] ? (negative[l] ? low : high) : level[l][7:0];
+      end
     end
   end
 

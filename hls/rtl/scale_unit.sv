@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What QU and VU share: constants, the walk over the matrix, and level = (sum_p a_p*M_p + C) >> n in
-// LANES lanes. 6 stages from a beat taken to its levels: 1 read of the tables, 5 dyadic.sv. Of a level come
-// the low KEEP bits, the sign, and `over`, 1 where {sign, kept} is not the level.
+// What QU and VU share: constants, the walk over the matrix, and the levels (sum_p a_p*M_p + C) >> n, with
+// h added in VU, in LANES lanes. From a beat taken to its levels 6 stages in QU, 7 in VU: 1 read of the tables,
+// then dyadic.sv, which says what a level is.
 // COMMON: every job has one M and C; the tables shrink to a register a bank for all lanes.
 module scale_unit
   import vector_pkg::*;
@@ -10,8 +10,7 @@ module scale_unit
     parameter int unsigned PARTS,
     parameter int unsigned ACC_BITS,
     parameter int unsigned MAX_CHANNELS,
-    parameter int unsigned KEEP,
-    parameter bit          QUANTIZE,      // the config names a format of q
+    parameter bit          QUANTIZE,      // 1: QU, the config names a format of q; 0: VU
     parameter bit          COMMON
 ) (
     input  logic                                         clk,
@@ -29,19 +28,23 @@ module scale_unit
     input  logic                                         enable,      // the pipeline moves
     input  logic                                         job_left,    // last beat of left_bank left the unit
     input  logic                                         left_bank,
-    output logic [4:0]                                   format_ahead,  // is_signed, bits; one stage before `kept`
-    output logic                                         valid,       // of `kept`, as those below
+    input  logic signed [LANES-1:0][15:0]                residual,    // h of VU, 5 stages after its beat
+    output logic                                         format_signed,  // of a job of QU, one stage before
+    output logic [3:0]                                   format_bits,    // its levels
+    input  logic [1:0]                                   allow,       // of the levels, as dyadic.sv has it
+    output logic                                         valid,       // of the levels, as those below
     output logic                                         last,
     output logic                                         bank,
     output logic [LANES-1:0]                             lane_valid,  // 0: padding
-    output logic [LANES-1:0][KEEP-1:0]                   kept,
-    output logic [LANES-1:0]                             sign,
-    output logic [LANES-1:0]                             over,
+    output logic [LANES-1:0][15:0]                       level,
+    output logic [LANES-1:0]                             negative,
+    output logic [LANES-1:0]                             outside,
     output vector_error_t                                error_code
 );
   localparam int unsigned WORDS = (MAX_CHANNELS + LANES - 1) / LANES;
   localparam int unsigned ADDRESS_BITS = $clog2(WORDS);
-  localparam int unsigned STAGES = 6;
+  localparam int unsigned STAGES = QUANTIZE ? 6 : 7;
+  localparam int unsigned KEEP = QUANTIZE ? 8 : 16;  // where h is added, beyond 17 bits no h leads back to int16
 
   vector_error_t constant_error, data_error;
   logic halt;
@@ -156,7 +159,8 @@ module scale_unit
   logic word_row_valid, left_valid;
   logic signed [17:0] channels_left;  // from this word on
   logic [LANES-1:0] left_lane_valid;
-  logic [5:0] shift, shift_later;  // of stages 4 and 5
+  step_t step_4;
+  logic signed [47:0] mask;  // bits of a level and 10 below it that are free in the format
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -176,7 +180,7 @@ module scale_unit
       word_row_valid <= row_valid;
       channels_left  <= 18'(job[stage_bank[0]].channels) - 18'(32'(word) * LANES);
       left_valid     <= word_row_valid;
-      shift_later    <= shift;
+      step_4         <= step_of(job[stage_bank[2]].shift[5:0]);
     end
   end
 
@@ -215,23 +219,31 @@ module scale_unit
     );
   end
 
+  // A signed format of k bits leaves the low k-1 bits of a level free, an unsigned one k.
+  logic [4:0] free_bits;
+  assign free_bits = 5'(STEP - 1) + 5'(job[stage_bank[STAGES-3]].bits) - 5'(job[stage_bank[STAGES-3]].is_signed);
+  assign mask      = ~(48'sd0 - (48'sd1 <<< free_bits));
+
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     assign left_lane_valid[l] = left_valid && channels_left > 18'(l);
     dyadic #(
         .A_BITS(ACC_BITS),
         .PARTS (PARTS),
-        .KEEP  (KEEP)
+        .KEEP  (KEEP),
+        .ADD   (!QUANTIZE)
     ) u_dyadic (
         .clk,
         .enable,
         .a(operand[l]),
         .m(m[l]),
         .c(c[l]),
-        .coarse(shift[5:4]),
-        .shift(shift_later),
-        .kept(kept[l]),
-        .sign(sign[l]),
-        .over(over[l])
+        .coarse(step_4.coarse),
+        .factor(step_4.factor),
+        .beside(QUANTIZE ? mask : 48'($signed({residual[l], {(STEP - 1) {1'b0}}}))),
+        .allow,
+        .level(level[l]),
+        .negative(negative[l]),
+        .outside(outside[l])
     );
   end
 
@@ -245,9 +257,9 @@ module scale_unit
       .out(lane_valid)
   );
 
-  assign shift        = job[stage_bank[STAGES-3]].shift[5:0];
-  assign format_ahead = {job[stage_bank[STAGES-2]].is_signed, job[stage_bank[STAGES-2]].bits};
-  assign valid        = stage_valid[STAGES-1];
-  assign last         = stage_last[STAGES-1];
-  assign bank         = stage_bank[STAGES-1];
+  assign format_signed = job[stage_bank[STAGES-2]].is_signed;
+  assign format_bits   = job[stage_bank[STAGES-2]].bits;
+  assign valid         = stage_valid[STAGES-1];
+  assign last          = stage_last[STAGES-1];
+  assign bank          = stage_bank[STAGES-1];
 endmodule

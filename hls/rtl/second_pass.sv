@@ -84,14 +84,17 @@ module second_pass
 
   // What travels along. Index s belongs to stage s + 1.
   logic [STAGES-1:0] stage_valid, stage_last, stage_job;
-  logic signed [SUM_BITS-1:0] sum_1, sum_4;
-  logic [16:0] root_1, root_5;
-  logic [4:0] shift_1, shift_8;
-  logic shift_odd_9;
+  logic signed [SUM_BITS-1:0] sum_1;
+  logic signed [SUM_BITS:0] minus_sum_2;
+  logic [16:0] root_1, root_4;
+  logic [4:0] shift_1, shift_3, shift_6, places_6;  // 18 + g; places: beyond the least shift
+  logic [30:0] half_4;
+  logic [1:0] coarse_7;
+  logic [7:0] factor_7;
+  step_t step_13;
   logic [ADDRESS_BITS-1:0] address_9;
   logic signed [16:0] left_10;  // values of the row from this word on
   logic [LANES-1:0] lane_valid_10, lane_valid_15;
-  logic [5:0] scale_shift_13, scale_shift_14;
 
   always_ff @(posedge clk) begin
     if (!rst_n) stage_valid <= '0;
@@ -103,37 +106,41 @@ module second_pass
       stage_job         <= {stage_job[STAGES-2:0], job_bank};
       sum_1             <= bank_sum[row_bank];
       {root_1, shift_1} <= bank_root[row_bank];
-      shift_odd_9       <= shift_8[0];
       left_10           <= 17'(length[stage_job[8]]) - 17'(32'(address_9) * LANES);
-      scale_shift_14    <= scale_shift_13;
+      minus_sum_2       <= -(SUM_BITS + 1)'(sum_1);
+      half_4            <= 31'd1 << shift_3;
+      coarse_7          <= places_6[4:3];
+      factor_7          <= 8'h80 >> places_6[2:0];
+      step_13           <= step_of(scale_shift[stage_job[11]]);
     end
   end
-  delay #(
-      .WIDTH (SUM_BITS),
-      .STAGES(3)
-  ) u_sum (
-      .clk,
-      .enable,
-      .in (sum_1),
-      .out(sum_4)
-  );
+  assign places_6 = shift_6 - 5'd3;
   delay #(
       .WIDTH (17),
-      .STAGES(4)
+      .STAGES(3)
   ) u_root (
       .clk,
       .enable,
       .in (root_1),
-      .out(root_5)
+      .out(root_4)
   );
   delay #(
       .WIDTH (5),
-      .STAGES(7)
-  ) u_shift (
+      .STAGES(2)
+  ) u_shift_3 (
       .clk,
       .enable,
       .in (shift_1),
-      .out(shift_8)
+      .out(shift_3)
+  );
+  delay #(
+      .WIDTH (5),
+      .STAGES(3)
+  ) u_shift_6 (
+      .clk,
+      .enable,
+      .in (shift_3),
+      .out(shift_6)
   );
   delay #(
       .WIDTH (ADDRESS_BITS),
@@ -153,14 +160,13 @@ module second_pass
       .in (lane_valid_10),
       .out(lane_valid_15)
   );
-  assign table_bank     = stage_job[8];
-  assign table_address  = address_9;
-  assign scale_shift_13 = scale_shift[stage_job[12]];
+  assign table_bank    = stage_job[8];
+  assign table_address = address_9;
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     logic signed [19:0] z;
-    logic [14:0] kept;
-    logic sign, over;
+    logic [15:0] level;
+    logic negative, outside;
 
     assign lane_valid_10[l] = left_10 > 17'(l);
     normalize #(
@@ -170,37 +176,39 @@ module second_pass
         .enable,
         .r(row_data[l]),
         .length(length[stage_job[0]][LENGTH_BITS-1:0]),
-        .sum(sum_4),
-        .y(root_5),
-        .shift(shift_8[4:1]),
-        .shift_odd(shift_odd_9),
+        .minus_sum(48'(minus_sum_2)),
+        .y(root_4),
+        .half(48'(half_4)),
+        .coarse(coarse_7),
+        .factor(factor_7),
         .z
     );
     dyadic #(
         .A_BITS(20),
         .PARTS (1),
-        .KEEP  (15)
+        .KEEP  (15),
+        .ADD   (1'b0)
     ) u_dyadic (
         .clk,
         .enable,
         .a(z),
         .m(gamma[l]),
         .c(beta[l]),
-        .coarse(scale_shift_13[5:4]),
-        .shift(scale_shift_14),
-        .kept,
-        .sign,
-        .over
+        .coarse(step_13.coarse),
+        .factor(step_13.factor),
+        .beside((48'sd1 <<< (STEP + 14)) - 48'sd1),  // int16
+        .allow(2'b11),
+        .level,
+        .negative,
+        .outside
     );
-    sat16 #(
-        .WIDTH(16)
-    ) u_saturate (
+    sat16 u_saturate (
         .clk,
         .enable,
         .count(lane_valid_15[l]),
-        .value({sign, kept}),
-        .over,
-        .over_sign(sign),
+        .value(level),
+        .outside,
+        .negative,
         .result(data[l]),
         .changed(changed[l])
     );

@@ -10,6 +10,7 @@ package vector_pkg;
   localparam int unsigned M_BITS = 16;      // M, G: signed
   localparam int unsigned C_BITS = 46;      // C, B: signed, below 2^45 in magnitude
   localparam logic [7:0] MAX_SHIFT = 8'd40;
+  localparam int unsigned STEP = 11;        // places of a coarse step of the shift n (step_shift.sv)
   /* verilator lint_on UNUSEDPARAM */
 
   // Config of QU and VU: bits [127:96] are zero, then these fields, first field in the highest bits.
@@ -41,6 +42,24 @@ package vector_pkg;
     logic [31:0] m1;  // [95:64]  M, or G of LN
     logic [63:0] c;   // [63:0]   C, or B of LN
   } constant_t;
+
+  // The shift n = STEP*coarse + fine, n <= 43, as step_shift.sv takes it.
+  typedef struct packed {
+    logic [1:0]      coarse;
+    logic [STEP-1:0] factor;  // 2^(STEP-1-fine)
+  } step_t;
+
+  function automatic step_t step_of(logic [5:0] shift);
+    step_of = '0;
+    for (int unsigned c = 0; c < 4; c++) begin
+      for (int unsigned f = 0; f < STEP; f++) begin
+        if (32'(shift) == STEP * c + f) begin
+          step_of.coarse               = 2'(c);
+          step_of.factor[STEP-1-f] = 1'b1;
+        end
+      end
+    end
+  endfunction
 
   typedef enum logic [2:0] {
     ERROR_NONE         = 3'd0,

@@ -18,8 +18,8 @@
 // A bad config, constant, length or TLAST sets error_code (vector_pkg::vector_error_t) until reset;
 // the unit then takes no more beats.
 //
-// PIPELINE. 8 stages: 1 tables; 2..6 dyadic.sv (operands, products, sums, shift);
-// 7 addition of h; 8 saturation. Both inputs wait in registers whose ready depends on registers of the unit
+// PIPELINE. 8 stages: 1 tables; 2..7 dyadic.sv (operands, product, sum, shift and addition of h);
+// 8 saturation. Both inputs wait in registers whose ready depends on registers of the unit
 // alone. II = 1 beat per clock. Two jobs' constants are held.
 //
 // CYCLES, without stalls, from the first clock with TVALID on all inputs to the last result beat
@@ -61,10 +61,6 @@ module vu
     output logic                      m_axis_s_tlast,
     output logic [2:0]                error_code
 );
-  // A level of more than KEEP bits and a sign leaves int16 whatever h is.
-  localparam int unsigned KEEP = 16;
-  localparam int unsigned SUM_BITS = KEEP + 2;
-
   if (LANES < 1 || PARTS < 1 || PARTS > 2) begin : g_check_shape
     $error("vu: LANES %0d must be >= 1 and PARTS %0d 1 or 2", LANES, PARTS);
   end
@@ -82,8 +78,8 @@ module vu
   logic signed [LANES-1:0][15:0] h_data;
   logic level_valid, level_last, level_bank;
   logic [LANES-1:0] level_lane_valid;
-  logic [LANES-1:0][KEEP-1:0] kept;
-  logic [LANES-1:0] sign, over;
+  logic [LANES-1:0][15:0] level;
+  logic [LANES-1:0] negative, outside;
   vector_error_t error;
   assign error_code = error;
 
@@ -119,9 +115,9 @@ module vu
       .out_data ({h_last, h_data})
   );
 
-  logic [1:0] valid, last, bank;  // of stages 7 and 8
-  logic [LANES-1:0] lane_valid;  // of stage 7
-  logic [4:0] unused_format;     // VU has no format
+  logic valid, last, bank;
+  logic [4:0] unused_format;  // VU has no format
+  logic signed [LANES-1:0][15:0] residual;
   logic job_left;
   logic [LANES-1:0][15:0] result;
   logic [LANES-1:0] changed;
@@ -131,7 +127,6 @@ module vu
       .PARTS(PARTS),
       .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
-      .KEEP(KEEP),
       .QUANTIZE(1'b0),
       .COMMON(1'b0)
   ) u_scale (
@@ -149,60 +144,50 @@ module vu
       .data_last_differs(a_last != h_last),
       .enable,
       .job_left,
-      .left_bank(bank[1]),
-      .format_ahead(unused_format),
+      .left_bank(bank),
+      .residual,
+      .format_signed(unused_format[4]),
+      .format_bits(unused_format[3:0]),
+      .allow('0),
       .valid(level_valid),
       .last(level_last),
       .bank(level_bank),
       .lane_valid(level_lane_valid),
-      .kept,
-      .sign,
-      .over,
+      .level,
+      .negative,
+      .outside,
       .error_code(error)
   );
 
+  registers #(
+      .WIDTH (16 * LANES),
+      .STAGES(5)
+  ) u_residual (
+      .clk,
+      .enable,
+      .in (h_data),
+      .out(residual)
+  );
+
   always_ff @(posedge clk) begin
-    if (!rst_n) valid <= '0;
-    else if (enable) valid <= {valid[0], level_valid};
+    if (!rst_n) valid <= 1'b0;
+    else if (enable) valid <= level_valid;
   end
   always_ff @(posedge clk) begin
     if (enable) begin
-      last       <= {last[0], level_last};
-      bank       <= {bank[0], level_bank};
-      lane_valid <= level_lane_valid;
+      last <= level_last;
+      bank <= level_bank;
     end
   end
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
-    logic signed [15:0] h;
-    logic signed [SUM_BITS-1:0] sum;
-    logic sum_over, sum_sign;  // of the level in `sum`
-
-    delay #(
-        .WIDTH (16),
-        .STAGES(6)
-    ) u_residual (
+    sat16 u_saturate (
         .clk,
         .enable,
-        .in (h_data[l]),
-        .out(h)
-    );
-    always_ff @(posedge clk) begin
-      if (enable) begin
-        sum      <= SUM_BITS'($signed({sign[l], kept[l]})) + SUM_BITS'(h);
-        sum_over <= over[l];
-        sum_sign <= sign[l];
-      end
-    end
-    sat16 #(
-        .WIDTH(SUM_BITS)
-    ) u_saturate (
-        .clk,
-        .enable,
-        .count(lane_valid[l]),
-        .value(sum),
-        .over(sum_over),
-        .over_sign(sum_sign),
+        .count(level_lane_valid[l]),
+        .value(level[l]),
+        .outside(outside[l]),
+        .negative(negative[l]),
         .result(result[l]),
         .changed(changed[l])
     );
@@ -213,9 +198,9 @@ module vu
   ) u_output (
       .clk,
       .rst_n,
-      .valid(valid[1]),
-      .last (last[1]),
-      .data (result),
+      .valid,
+      .last,
+      .data(result),
       .changed,
       .enable,
       .job_left,
