@@ -24,8 +24,8 @@ QUOTIENT_BITS = 24
 _MAX_ROWS = 65535
 # The package first; the order of the modules is free.
 _SOURCES = (
-    *("softmax_pkg", "axis_skid", "axis_register", "sdp_ram", "row_counter", "max_tree"),
-    *("shift_window", "exp2_table", "divider"),
+    *("vector_pkg", "softmax_pkg", "axis_skid", "axis_register", "sdp_ram", "row_counter", "max_tree"),
+    *("delay", "DSP48E2", "dsp_mac", "step_shift", "exp2_table", "divider"),
     *("exponent_lane", "softmax_loader", "softmax_exponents", "softmax_reciprocal", "softmax_levels"),
     "softmax",
 )
@@ -89,7 +89,7 @@ def softmax_cycles(config: SoftmaxConfig, shapes: Sequence[tuple[int, int]]) -> 
             exponents.append(max(loaded[-1], exponents[-1], levels[-config.rows]) + n)
             divided = max(exponents[-1] + 7, divided + division + 1)
             levels.append(max(divided + division + 2, levels[-1]) + n)
-    return levels[-1] + 4
+    return levels[-1] + 5
 
 
 def job_beats(config: SoftmaxConfig, job: SoftmaxJob, padding: int = 0) -> tuple[Beats, Beats]:

@@ -50,7 +50,7 @@ _COMMON = (
 )
 _SCALE = (*_COMMON, "tile_walk", "scale_unit")
 _SATURATING = ("registers", "sat16", "counted_output")
-_MOMENTS = ("multiply", "adder_tree", "moments", "rsqrt_table", "rsqrt")
+_MOMENTS = ("multiply", "adder_tree", "word_sums", "moments", "rsqrt_table", "rsqrt")
 _NORM = (*_COMMON, *_SATURATING, *_MOMENTS, "normalize", "row_buffer", "row_intake", "second_pass")
 
 

@@ -50,7 +50,7 @@ class Softmax:
         self._exponents.append(max(self._loaded, self._exponents[-1], self._levels[0]) + words)
         self._divided = max(self._exponents[-1] + 7, self._divided + self.division + 1)
         self._levels.append(max(self._divided + self.division + 2, self._levels[-1]) + words)
-        return self._levels[-1] + 4
+        return self._levels[-1] + 5
 
     @property
     def loaded(self) -> int:

@@ -181,10 +181,10 @@ QU = (
             Mutation(
                 "clips one too low",
                 "qu.sv",
-                "8'h01 : ~ahead_beyond;",
-                "8'h01 : ~ahead_beyond - 8'd1;",
+                ": ~8'(9'h1FF << format_bits);",
+                ": ~8'(9'h1FF << format_bits) - 8'd1;",
             ),
-            Mutation("sign of zero", "qu.sv", "always_over   <= ahead_bipolar;", "always_over   <= 1'b0;"),
+            Mutation("sign of zero", "qu.sv", "& {2{!(format_signed && format_bits == 4'd1)}};", ";"),
         ),
     ),
 )

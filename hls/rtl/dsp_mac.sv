@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// One DSP48E2: p = a * b + c, or (d - a) * b + c with PRE, modulo 2^48. No LUT and no flip-flop outside.
-// Stages: operands (a, b of A_REG, B_REG; with PRE the difference), product where M_REG, p. c has a register of
+// One DSP48E2: p = a * b + c, or (d - a) * b + c with PRE, (d + a) * b + c with PRE and PLUS, modulo 2^48. No LUT
+// and no flip-flop outside. Stages: operands (a, b of A_REG, B_REG; with PRE d -+ a), product where M_REG, p. c has a register of
 // its own where C_REG, which is read in the clock before p.
 // `zeros`, `ones`: the bits of p from FIT up are all 0, all 1. With ADD 0 nothing is added; c is then a mask:
 // the bits of p where it is 0 are all 0, all 1. `enable` holds all.
 module dsp_mac #(
-    parameter bit          PRE,    // 1: (d - a), from d and a without registers; A_REG is 0 then
+    parameter bit          PRE,    // 1: d - a or d + a, from d and a without registers; A_REG is 0 then
+    parameter bit          PLUS,
     parameter bit          A_REG,
     parameter bit          B_REG,
     parameter bit          C_REG,
@@ -82,7 +83,7 @@ module dsp_mac #(
       .CEP(enable),
       .CLK(clk),
       .D(d),
-      .INMODE(PRE ? 5'b01100 : 5'b00000),
+      .INMODE(PRE ? (PLUS ? 5'b00100 : 5'b01100) : 5'b00000),
       .MULTSIGNIN(1'b0),
       .OPMODE(ADD ? 9'b00_011_0101 : 9'b00_000_0101),
       .PCIN(48'd0),

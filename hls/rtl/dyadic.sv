@@ -23,7 +23,7 @@ module dyadic
     input  logic signed            [C_BITS-1:0]      c,
     input  logic                   [1:0]             coarse,  // of the value in stage 3, as `factor`
     input  logic                   [STEP-1:0]        factor,
-    input  logic signed            [47:0]            beside,  // one stage before the level
+    input  logic signed            [47:0]            beside,  // two stages before the level
     input  logic                   [1:0]             allow,   // of the level
     output logic                   [15:0]            level,
     output logic                                     negative,

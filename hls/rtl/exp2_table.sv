@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// EXP2[f] = floor(2^15 * 2^(-f/64) + 1/2), f = 0..63 (docs/numerics.md). Combinational.
-// hls/reference/tables.py computes the entries exactly; tests hold this table to it.
-module exp2_table (
-    input  logic [5:0]  index,
-    output logic [15:0] value
+// e = EXP2[x & 63] >> (x >> 6) for x = 0..1023, with EXP2[f] = floor(2^15 * 2^(-f/64) + 1/2) (docs/numerics.md),
+// of PORTS values at once, one clock; 0 where `clear`. A block RAM, of which a half serves two ports.
+// hls/reference/tables.py computes the entries of EXP2 exactly; tests hold this table to it.
+module exp2_table #(
+    parameter int unsigned PORTS  // 1 or 2
+) (
+    input  logic                    clk,
+    input  logic [PORTS-1:0]        clear,
+    input  logic [PORTS-1:0][9:0]   x,
+    output logic [PORTS-1:0][15:0]  e
 );
   localparam logic [15:0] EXP2[64] = '{
     16'd32768, 16'd32415, 16'd32066, 16'd31720, 16'd31379, 16'd31041, 16'd30706, 16'd30376,
@@ -16,5 +21,16 @@ module exp2_table (
     16'd17867, 16'd17674, 16'd17484, 16'd17296, 16'd17109, 16'd16925, 16'd16743, 16'd16562
   };
 
-  assign value = EXP2[index];
+
+  (* ram_style = "block" *) logic [15:0] memory[1024];
+  initial begin
+    for (int unsigned i = 0; i < 1024; i++) memory[i] = EXP2[i%64] >> (i / 64);
+  end
+
+  for (genvar p = 0; p < PORTS; p++) begin : g_port
+    always_ff @(posedge clk) begin
+      if (clear[p]) e[p] <= '0;
+      else e[p] <= memory[x[p]];
+    end
+  end
 endmodule

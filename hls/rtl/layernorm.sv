@@ -20,8 +20,8 @@
 // PIPELINE. A row goes into one of BANKS row buffers while its moments are summed; the root follows,
 // then the row is read again. The buffers hide the root: other rows load and leave meanwhile.
 // II = 1 beat per clock in each pass. One row takes 2W + L + 16 clocks, W = words, L = 22 + T, T = max(1,
-// clog2(LANES)); many take max(W, (2W + L)/BANKS) each, hence W where BANKS >= 2 + L/W. L: 1 intake, 3 squares,
-// T trees, 1 accumulate, 3 products, 1 V, 13 rsqrt.sv, 1 the bank's registers; less 1, the row's last word.
+// clog2(LANES)); many take max(W, (2W + L)/BANKS) each, hence W where BANKS >= 2 + L/W. L: 1 intake, 3 + T sums of
+// a word, 1 accumulate, 3 products, 1 V, 13 rsqrt.sv, 1 the bank's registers; less 1, the row's last word.
 // Second pass, 16 stages: 1 buffer, 2..10 normalize.sv (tables read in 10), 11..15 dyadic.sv, 16 saturation.
 //
 // CYCLES, without stalls, from the first clock with TVALID on both inputs to the last result beat

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // First pass of LN: S = sum r, Q = sum r*r over a row of d values, LANES a clock, then
 // V = d*Q - S*S + E (docs/numerics.md, "LayerNorm"). Rows may follow each other without a gap.
-// Stages from the row's last word to V: 3 squares, max(1, $clog2(LANES)) adder trees,
+// Stages from the row's last word to V: 3 + max(1, $clog2(LANES)) sums of the word (word_sums.sv),
 // 1 accumulate, 3 products, 1 sum. Nothing holds it: the unit has room for every result that it starts.
 // Widths for d <= MAX_HIDDEN = 4096: S 28 bits, Q 43, V below 2^55.
 module moments #(
@@ -31,48 +31,18 @@ module moments #(
   localparam int unsigned BEFORE = 3 + TREE;  // stages before the accumulators
   localparam int unsigned AFTER = 4;          // stages behind them
 
-  logic signed [LANES-1:0][31:0] square;
-  logic signed [SUM_BITS-1:0] early_sum, word_sum, row_sum;
+  logic signed [SUM_BITS-1:0] word_sum, row_sum;
   logic signed [SQUARE_BITS-1:0] word_square, row_square;
 
-  for (genvar l = 0; l < LANES; l++) begin : g_lane
-    multiply #(
-        .A_BITS(16),
-        .B_BITS(16)
-    ) u_square (
-        .clk,
-        .enable(1'b1),
-        .a(in[l]),
-        .b(in[l]),
-        .product(square[l])
-    );
-  end
-  adder_tree #(
-      .COUNT(LANES),
-      .IN_BITS(16),
-      .OUT_BITS(SUM_BITS)
-  ) u_sum (
+  word_sums #(
+      .LANES(LANES),
+      .SUM_BITS(SUM_BITS),
+      .SQUARE_BITS(SQUARE_BITS)
+  ) u_word (
       .clk,
       .in,
-      .sum(early_sum)
-  );
-  delay #(
-      .WIDTH (SUM_BITS),
-      .STAGES(3)
-  ) u_word_sum (
-      .clk,
-      .enable(1'b1),
-      .in (early_sum),
-      .out(word_sum)
-  );
-  adder_tree #(
-      .COUNT(LANES),
-      .IN_BITS(32),
-      .OUT_BITS(SQUARE_BITS)
-  ) u_squares (
-      .clk,
-      .in (square),
-      .sum(word_square)
+      .sum(word_sum),
+      .squares(word_square)
   );
 
   // What travels along. Index s belongs to stage s + 1.

@@ -30,6 +30,7 @@ module normalize #(
 
   dsp_mac #(
       .PRE(1'b0),
+      .PLUS(1'b0),
       .A_REG(1'b1),
       .B_REG(1'b1),
       .C_REG(1'b1),

@@ -50,6 +50,7 @@ module product_sum #(
       );
       dsp_mac #(
           .PRE(1'b0),
+          .PLUS(1'b0),
           .A_REG(1'b1),
           .B_REG(1'b1),
           .C_REG(1'b1),
@@ -75,6 +76,7 @@ module product_sum #(
       logic [1:0] unused_first;
       dsp_mac #(
           .PRE(1'b0),
+          .PLUS(1'b0),
           .A_REG(1'b1),
           .B_REG(1'b1),
           .C_REG(1'b1),
@@ -103,6 +105,7 @@ module product_sum #(
       );
       dsp_mac #(
           .PRE(1'b0),
+          .PLUS(1'b0),
           .A_REG(1'b1),
           .B_REG(1'b1),
           .C_REG(1'b0),

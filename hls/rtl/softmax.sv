@@ -8,8 +8,8 @@
 //   e_j = EXP2[x_j & 63] >> (x_j >> 6), 0 past 15; D = sum e_j   pass 2, softmax_exponents.sv
 //   R   = floor(Kp / D)                                          softmax_reciprocal.sv
 //   p_j = min((e_j * R + (1 << (np-1))) >> np, 2^k - 1)          pass 3, softmax_levels.sv
-// Widths: m - s_j SCORE_BITS unsigned; D <= 2^15 * l; R < 2^24; e_j * R <= Kp < 2^39. Multipliers:
-// LANES of SCORE_BITS x 15 and LANES of 16 x 24 bits, both registered.
+// Widths: m - s_j SCORE_BITS unsigned; D <= 2^15 * l; R < 2^24; e_j * R <= Kp < 2^39. Four
+// DSP48E2 a lane (two products, two shifts) and half a RAMB18 for EXP2.
 //
 // TENSOR ORDER: [rows, keys], keys fastest, LANES a beat; every row starts a new beat. Rows of all
 // heads and queries are alike. Beats and constants: softmax_pkg.sv.
@@ -25,8 +25,8 @@
 //   exp_r  = max(load_r + n_r, exp_{r-1} + n_{r-1}, out_{r-ROWS} + n_{r-ROWS})
 //   div_r  = max(exp_r + n_r + 7, div_{r-1} + d + 1)
 //   out_r  = max(div_r + d + 2, out_{r-1} + n_{r-1})
-//   total  = out_last + n_last + 4
-// One row: total = 3n + d + 15. hls/cosim_softmax.py computes this; tests hold the simulation to it.
+//   total  = out_last + n_last + 5
+// One row: total = 3n + d + 16. hls/cosim_softmax.py computes this; tests hold the simulation to it.
 module softmax
   import softmax_pkg::*;
 #(

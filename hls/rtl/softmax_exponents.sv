@@ -6,6 +6,8 @@
 // Clock t: read; t+1: score and maximum; t+6: exponentials are written; t+7: sum of the beat.
 module softmax_exponents
   import softmax_pkg::*;
+  import vector_pkg::step_t;
+  import vector_pkg::step_of;
 #(
     parameter int unsigned LANES,
     parameter int unsigned SCORE_BITS,
@@ -44,14 +46,18 @@ module softmax_exponents
     logic [INDEX_BITS-1:0] index;
   } place_t;
 
-  localparam int unsigned STAGES = 6;  // one of memory, five of exponent_lane
+  localparam int unsigned STAGES = 6;  // one of memory, four of exponent_lane, one of the table
 
   place_t issued;
   place_t [STAGES:1] place;  // place[i] is i clocks after the read
   logic [LANES-1:0] keep, keep_q;
   logic bank_q;
-  exponent_t exponent_1, exponent_2;
-  logic [5:0] shift_3;  // ns - 1
+  exponent_t exponent_1;
+  logic [39:0] half_1;
+  logic [5:0] shift_2;  // ns
+  step_t step_3;
+  logic [LANES-1:0][9:0] x;
+  logic [LANES-1:0] none;
   logic first, last;
   logic [SUM_BITS-1:0] total;
 
@@ -81,10 +87,23 @@ module softmax_exponents
         .keep (keep_q[l]),
         .score(scores[l]),
         .top  (largest[bank_q]),
-        .scale(exponent_2.scale),
-        .shift(shift_3),
-        .e    (write_data[l])
+        .scale(exponent_1.scale),
+        .half (half_1),
+        .step (step_3),
+        .x    (x[l]),
+        .none (none[l])
     );
+    if (l % 2 == 0) begin : g_table
+      localparam int unsigned PORTS = (l + 1 < LANES) ? 2 : 1;
+      exp2_table #(
+          .PORTS(PORTS)
+      ) u_table (
+          .clk,
+          .clear(none[l+:PORTS]),
+          .x(x[l+:PORTS]),
+          .e(write_data[l+:PORTS])
+      );
+    end
   end
 
   assign write       = place[STAGES].valid;
@@ -112,8 +131,9 @@ module softmax_exponents
     keep_q     <= keep;
     bank_q     <= read_bank;
     exponent_1 <= exponent[read_bank];
-    exponent_2 <= exponent_1;
-    shift_3    <= exponent_2.shift - 6'd1;
+    half_1     <= 40'd1 << (exponent[read_bank].shift - 6'd1);
+    shift_2    <= exponent_1.shift;
+    step_3     <= step_of(shift_2);
     sum_first  <= place[STAGES].first;
     sum_last   <= place[STAGES].last;
     sum_row    <= write_row;

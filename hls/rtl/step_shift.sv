@@ -6,7 +6,7 @@
 // has more than KEEP bits and a sign, and its lower bits are wrong; `sign` is that of the value in any case.
 // `zeros`, `ones`: the bits of the level from FIT up are all 0, all 1. With ADD 0 nothing is added and c is a
 // mask: the bits of {level, STEP-1 bits below it} where it is 0 are all 0, all 1.
-// Two stages (operand, level), three with M_REG; c comes one clock before the level. `enable` holds all.
+// Two stages (operand, level), three with M_REG; c comes two clocks before the level. `enable` holds all.
 module step_shift #(
     parameter int unsigned VALUE_BITS,  // >= 2
     parameter int unsigned BASE,        // least shift
@@ -69,6 +69,7 @@ module step_shift #(
   );
   dsp_mac #(
       .PRE(1'b0),
+      .PLUS(1'b0),
       .A_REG(1'b1),
       .B_REG(1'b1),
       .C_REG(1'b1),
