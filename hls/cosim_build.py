@@ -38,7 +38,7 @@ _HEADERS = (
     *("axi_memory.h", "chance.h", "engine_abi.h", "kernels/byte_queue.hpp", "kernels/registers.hpp"),
 )
 # `name #(`, `name u_instance (` and `package::`.
-_USE = re.compile(r"\b([a-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")
+_USE = re.compile(r"\b([A-Za-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CFLAGS = "-fPIC -std=gnu++17 -fno-gnu-unique"
 _SPLIT = "40000"
@@ -61,10 +61,11 @@ class CosimBuild:
     watchdog_bits: int = WATCHDOG_BITS
 
 
-def rtl_sources(top: str, folders: Sequence[Path]) -> list[Path]:
+def rtl_sources(top: str, folders: Sequence[Path], primitives: bool = False) -> list[Path]:
     """Files of ``top`` and of all modules and packages it uses, users after what they use.
 
-    A module lies in a file of its name, in the first of ``folders`` that has one.
+    A module lies in a file of its name, in the first of ``folders`` that has one. ``primitives``: with the
+    models of AMD's primitives (``DSP48E2.sv``), which a vendor tool has of its own.
 
     Raises:
         InputError: there is no file for ``top``.
@@ -78,7 +79,7 @@ def rtl_sources(top: str, folders: Sequence[Path]) -> list[Path]:
     def visit(name: str) -> None:
         entered.add(name)
         for word in sorted(set(_USE.findall(_COMMENT.sub("", files[name].read_text())))):
-            if word in files and word not in entered:
+            if word in files and word not in entered and (primitives or word[0].islower()):
                 visit(word)
         found[name] = files[name]
 
@@ -152,7 +153,7 @@ def _cflags() -> str:
 
 
 def _key(tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str) -> str:
-    sources = rtl_sources(TOP, (*build.folders, RTL_FOLDER))
+    sources = rtl_sources(TOP, (*build.folders, RTL_FOLDER), primitives=True)
     facts = (tool.version, _flags(build), _cflags(), MAKEFLAGS, sysconfig.get_platform(), parameters, header)
     digest = hashlib.sha256(repr(facts).encode())
     for path in (*sources, _CPP, *(_HLS / name for name in _HEADERS)):
@@ -187,7 +188,7 @@ def _compile(
     (folder / "batflow_cosim.hpp").write_text(header)
     recipe = Recipe(
         TOP,
-        tuple(rtl_sources(TOP, (*build.folders, RTL_FOLDER))),
+        tuple(rtl_sources(TOP, (*build.folders, RTL_FOLDER), primitives=True)),
         parameters,
         tuple(_flags(build)),
         f"{_cflags()} -I{folder} -I{_HLS}",

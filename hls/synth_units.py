@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which modules an accelerator config synthesizes, and with which parameters.
 
-One line of `UNITS` a unit. What a config leaves open is taken here: streams no wider than needed, and
-the engine's least OUTPUTS (8, a power of two) and SIMD (64).
+One line of `UNITS` a unit, with the parameters that the modules of ``rtl`` give it in a build of the config.
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ from pathlib import Path
 from batflow.errors import InputError
 
 from .config import AcceleratorConfig
+from .cosim_build import TOP, rtl_parameters, rtl_sources
 from .cosim_qmm import engine_module
 from .cosim_softmax import SoftmaxConfig, softmax_module
 from .cosim_vector import norm_module, qu_module, vu_module
 from .qmm_protocol import QmmConfig
+from .rtl_limits import require_rtl
 from .vector_protocol import NormConfig, VectorConfig
-from .verilator import Module
+from .verilator import RTL_FOLDER, Module
 
 _ARRAY_PARAMETERS = ("TOKENS", "OUTPUTS", "SIMD", "ACC_BITS", "STRUCTURAL")
 _ARRAY = ("and_popcount", "plane_accumulator", "row_sum")
@@ -28,6 +29,14 @@ _STORES = ("result_drain", "sync_fifo", "tile_buffer", "tile_store", "weight_buf
 _SHARED = ("axis_skid", "sdp_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
+_PARTS = (
+    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "result_drain", "tile_store", "weight_side", "qu", "vu"),
+    *("softmax", "layernorm", "entry", "mha_buffers", "plane_buffer", "act_feeder", "kv_feeder", "act_loader"),
+    *("tile_reorder", "tile_transpose", "plane_writer", "residual_buffer", "result_router", "pair_join"),
+    *("module_memory", "mha_sequencer", "ffn_sequencer", "module_tail", "score_path", "head_results"),
+    *("register_file", "bat_control", "stream_in", "stream_out", "job_broadcast", "axis_skid", "sync_fifo"),
+)
+"""Nodes of the whole's tree."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +56,55 @@ class UnitJob:
     lanes: int = 0
 
 
-def _power_of_two(number: int) -> int:
-    return 1 << max(0, number - 1).bit_length()
+def _up(count: int, unit: int) -> int:
+    return -(-count // unit)
 
 
-def qmm_config(config: AcceleratorConfig) -> QmmConfig:
-    """The engine of ``config``; its buffers hold the largest rows and two output tiles of weights."""
-    simd, bits = max(64, config.qmm_simd_bits), config.max_bits
-    k_words = -(-max(config.max_hidden, config.max_ffn) // simd)
-    kv_words = -(-max(config.max_tokens, config.max_hidden // config.max_heads) // simd)
-    outputs = max(8, _power_of_two(config.qmm_outputs))
-    worst = max(k_words * (2**bits - 1), kv_words * (2**bits - 1) ** 2) * simd
+def _acc_bits(length: int, act_bits: int, weight_bits: int) -> int:
+    worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
+    return max(worst.bit_length() + 1, 17)
+
+
+def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
+    """The engine of ``rtl/bat_mha.sv`` in a build of ``config``.
+
+    Raises:
+        InputError: see :func:`.rtl_limits.require_rtl`.
+    """
+    require_rtl(config)
+    simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
+    hidden, tokens = _up(config.max_hidden, simd), _up(config.max_tokens, simd)
+    k_words = max(hidden, tokens)
+    kv_words = bits * max(_up(config.max_tokens, outputs) * hidden, _up(config.max_hidden, outputs) * tokens)
     return QmmConfig(
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
-        acc_bits=min(32, worst.bit_length() + 1), k_words=k_words, kv_k_words=kv_words,
-        a_words=bits * k_words, w_words=2 * 2 * k_words, kv_words=2 * bits * kv_words,
-        bus_bits=max(64, config.weight_bus_bits), a_tokens=1, out_lanes=8, structural=1,
+        acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
+        a_words=max(bits * k_words, 2), w_words=max(config.weight_planes * _up(config.max_hidden, outputs) * hidden, 2),
+        kv_words=max(kv_words, 2), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.vu_lanes, 8),
+        a_tokens=config.activation_tokens, out_lanes=config.vu_lanes, result_tiles=config.result_tiles,
+        jobs=2 * config.max_heads + 4, structural=1,
+    )  # fmt: skip
+
+
+def ffn_engine_config(config: AcceleratorConfig) -> QmmConfig:
+    """The engine of ``rtl/bat_ffn.sv`` in a build of ``config``.
+
+    Raises:
+        InputError: see :func:`.rtl_limits.require_rtl`.
+    """
+    require_rtl(config)
+    simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
+    hidden, ffn = _up(config.max_hidden, simd), _up(config.max_ffn, simd)
+    k_words = max(hidden, ffn)
+    w_words = config.weight_planes * max(
+        _up(config.max_ffn, outputs) * hidden, _up(config.max_hidden, outputs) * ffn
+    )
+    return QmmConfig(
+        tokens=config.ffn_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=1,
+        acc_bits=_acc_bits(k_words * simd, bits, 1), k_words=k_words, kv_k_words=1,
+        a_words=max(bits * k_words, 2), w_words=max(w_words, 2), kv_words=0, bus_bits=config.weight_bus_bits,
+        kv_bits=64, a_tokens=config.activation_tokens, out_lanes=config.vu_lanes,
+        result_tiles=config.result_tiles, jobs=4, structural=1,
     )  # fmt: skip
 
 
@@ -70,11 +112,9 @@ def _described(unit: str, module: Module, keep: tuple[str, ...], *, macs: int = 
     return UnitJob(unit, module.top, dict(module.parameters), module.sources, keep, macs, lanes)
 
 
-def engine_job(config: QmmConfig) -> UnitJob:
+def engine_job(config: QmmConfig, unit: str = "qmm_engine") -> UnitJob:
     """The whole QMM engine."""
-    return _described(
-        "qmm_engine", engine_module(config), (*_ARRAY, *_ENGINE, *_STORES, *_SHARED), macs=_macs(config)
-    )
+    return _described(unit, engine_module(config), (*_ARRAY, *_ENGINE, *_STORES, *_SHARED), macs=_macs(config))
 
 
 def inner_array(engine: UnitJob) -> UnitJob:
@@ -111,11 +151,24 @@ def norm_job(config: NormConfig) -> UnitJob:
     return _described("layernorm", norm_module(config), keep, lanes=config.lanes)
 
 
+def accelerator_job(config: AcceleratorConfig) -> UnitJob:
+    """The whole of ``rtl/bat_accelerator.sv``; no figure of it is scaled.
+
+    Raises:
+        InputError: see :func:`.rtl_limits.require_rtl`.
+    """
+    parameters = rtl_parameters(config) | {"CONFIG_HASH": 1}
+    return UnitJob("accelerator", TOP, parameters, tuple(rtl_sources(TOP, (RTL_FOLDER,), primitives=True)), _PARTS)
+
+
 def _vector(config: AcceleratorConfig) -> VectorConfig:
+    """QU or VU with the wider of the two engines' accumulators, and WTWS where it is built."""
+    engines = mha_engine_config(config), ffn_engine_config(config)
     return VectorConfig(
         lanes=config.vu_lanes,
+        parts=config.weight_planes,
         max_channels=max(config.max_hidden, config.max_ffn),
-        acc_bits=qmm_config(config).acc_bits,
+        acc_bits=max(engine.acc_bits for engine in engines),
     )
 
 
@@ -127,14 +180,17 @@ def _softmax(config: AcceleratorConfig) -> SoftmaxConfig:
 
 
 UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
-    "qmm_engine": lambda c: engine_job(qmm_config(c)),
-    "qmm_array": lambda c: array_job(qmm_config(c)),
+    "qmm_engine": lambda c: engine_job(mha_engine_config(c)),
+    "ffn_engine": lambda c: engine_job(ffn_engine_config(c), "ffn_engine"),
+    "qmm_array": lambda c: array_job(mha_engine_config(c)),
     "qu": lambda c: scale_job("qu", _vector(c)),
     "vu": lambda c: scale_job("vu", _vector(c)),
     "softmax": lambda c: softmax_job(_softmax(c)),
     "layernorm": lambda c: norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)),
 }
 """The units by name. A further one is one line here."""
+WHOLE = "accelerator"
+"""The name of `accelerator_job`, which is made only where it is asked for: it takes long."""
 
 
 def unit_jobs(config: AcceleratorConfig, names: list[str] | None = None) -> list[UnitJob]:
@@ -143,7 +199,8 @@ def unit_jobs(config: AcceleratorConfig, names: list[str] | None = None) -> list
     Raises:
         InputError: an unknown unit.
     """
-    unknown = sorted(set(names or []) - set(UNITS))
+    unknown = sorted(set(names or []) - {*UNITS, WHOLE})
     if unknown:
-        raise InputError(f"unit {unknown[0]!r} is unknown; known: {', '.join(UNITS)}")
-    return [make(config) for name, make in UNITS.items() if not names or name in names]
+        raise InputError(f"unit {unknown[0]!r} is unknown; known: {', '.join((*UNITS, WHOLE))}")
+    jobs = [make(config) for name, make in UNITS.items() if not names or name in names]
+    return [*jobs, accelerator_job(config)] if WHOLE in (names or []) else jobs

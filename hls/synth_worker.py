@@ -44,9 +44,9 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
     parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
     sources = " ".join(job["sources"])
     boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
-    # Two liberties that Verilator takes as well; neither changes what is built.
-    flags = "--keep-hierarchy -D SYNTHESIS -Wno-implicit-port-type-mismatch --allow-use-before-declare"
-    yosys.run(f"read_slang {flags} --top {job['top']} {boxes} {parameters} {sources}")
+    # Liberties that Verilator takes as well; none changes what is built.
+    flags = "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
+    yosys.run(f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}")
 
 
 def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:

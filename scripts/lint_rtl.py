@@ -25,7 +25,7 @@ ECHO_MODULES = Path(__file__).parents[1] / "tests" / "hls" / "sv"
 def control_module() -> Module:
     """The accelerator's top with its two modules replaced."""
     parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8)) | {"CONFIG_HASH": 1}
-    return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER))), parameters, (), ())
+    return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER), primitives=True)), parameters, (), ())
 
 
 def layer_module(name: str, parts: int) -> Module:
@@ -35,7 +35,7 @@ def layer_module(name: str, parts: int) -> Module:
     left_out = {"MHA_TOKENS", "FFN_TOKENS", other, "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
     kept = {key: value for key, value in parameters.items() if key not in left_out}
     return Module(
-        name, tuple(rtl_sources(name, (RTL_FOLDER,))), kept | {"TOKENS": parameters[tokens]}, (), ()
+        name, tuple(rtl_sources(name, (RTL_FOLDER,), primitives=True)), kept | {"TOKENS": parameters[tokens]}, (), ()
     )
 
 

@@ -61,7 +61,7 @@ module qmm_checks #(
   if (OUT_LANES < 1 || OUTPUTS % OUT_LANES != 0) begin : g_lanes
     $error("qmm_engine: OUT_LANES %0d must divide OUTPUTS %0d", OUT_LANES, OUTPUTS);
   end
-  if (RESULT_TILES < 2 || JOBS < 2) begin : g_queues
-    $error("qmm_engine: RESULT_TILES %0d and JOBS %0d must be >= 2", RESULT_TILES, JOBS);
+  if (RESULT_TILES < 1 || JOBS < 2) begin : g_queues
+    $error("qmm_engine: RESULT_TILES %0d must be >= 1, JOBS %0d >= 2", RESULT_TILES, JOBS);
   end
 endmodule

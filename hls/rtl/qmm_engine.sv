@@ -37,7 +37,7 @@ module qmm_engine
     parameter int unsigned KV_BITS,       // of an on-chip beat, power of two
     parameter int unsigned A_TOKENS,      // tokens of an activation beat, divides TOKENS
     parameter int unsigned OUT_LANES,     // results per output beat, divides OUTPUTS
-    parameter int unsigned RESULT_TILES,  // output tiles that wait for the output, >= 2
+    parameter int unsigned RESULT_TILES,  // output tiles that wait for the output
     parameter int unsigned JOBS,          // jobs that wait, >= 2
 `ifdef SYNTHESIS
     parameter bit          STRUCTURAL = 1'b1  // popcount form, see popcount.sv

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// FIFO of whole result tiles between array and drain: TILES in a memory (distributed RAM) and one
-// more in the register `head`. Whoever writes has seen to it that there is room: `freed` tells of
+// FIFO of whole result tiles between array and drain: TILES in a memory (distributed RAM; one alone takes
+// flip-flops and no LUT) and one more in the register `head`. Whoever writes has seen to it that there is room: `freed` tells of
 // every tile that leaves the memory. Latency from `write` to `head_valid`: two clocks; tiles that
 // wait follow each other in `head` without a bubble.
 module tile_store #(
     parameter int unsigned WIDTH,
-    parameter int unsigned TILES  // >= 2
+    parameter int unsigned TILES
 ) (
     input  logic             clk,
     input  logic             rst_n,
@@ -16,7 +16,7 @@ module tile_store #(
     input  logic             take,        // the head is done with at the end of this clock
     output logic [WIDTH-1:0] head
 );
-  localparam int unsigned ADDRESS_BITS = $clog2(TILES);
+  localparam int unsigned ADDRESS_BITS = (TILES > 1) ? $clog2(TILES) : 1;
   localparam int unsigned COUNT_BITS = $clog2(TILES + 1);
   typedef logic [ADDRESS_BITS-1:0] address_t;
 
@@ -42,16 +42,24 @@ module tile_store #(
     end
   end
 
-  sdp_ram #(
-      .WIDTH(WIDTH),
-      .DEPTH(TILES)
-  ) u_ram (
-      .clk,
-      .write,
-      .write_address,
-      .write_data,
-      .read(freed),
-      .read_address,
-      .read_data(head)
-  );
+  if (TILES == 1) begin : g_register
+    logic [WIDTH-1:0] held;
+    always_ff @(posedge clk) begin
+      if (write) held <= write_data;
+      if (freed) head <= held;
+    end
+  end else begin : g_memory
+    sdp_ram #(
+        .WIDTH(WIDTH),
+        .DEPTH(TILES)
+    ) u_ram (
+        .clk,
+        .write,
+        .write_address,
+        .write_data,
+        .read(freed),
+        .read_address,
+        .read_data(head)
+    );
+  end
 endmodule

@@ -45,7 +45,7 @@ def bench_sim(module: str, build: Any, inputs: Ports, outputs: Ports) -> MemoryS
     """
     described = Module(
         f"{module}_bench",
-        (*rtl_sources(f"bat_{module}", (RTL_FOLDER,)), _SV_FOLDER / f"{module}_bench.sv"),
+        (*rtl_sources(f"bat_{module}", (RTL_FOLDER,), primitives=True), _SV_FOLDER / f"{module}_bench.sv"),
         {name.upper(): value for name, value in asdict(build).items()},
         tuple(AxisPort(name, bits, last=False) for name, bits in inputs),
         tuple(AxisPort(name, bits) for name, bits in outputs),

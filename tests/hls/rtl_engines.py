@@ -21,7 +21,7 @@ CONFIGS = {
     "demo": QmmConfig(),
     "odd": QmmConfig(
         tokens=3, outputs=8, simd=64, a_bits=5, w_bits=3, acc_bits=17, k_words=5, kv_k_words=2, a_words=11,
-        w_words=25, kv_words=13, bus_bits=256, kv_bits=64, a_tokens=1, out_lanes=4, result_tiles=2, jobs=4,
+        w_words=25, kv_words=13, bus_bits=256, kv_bits=64, a_tokens=1, out_lanes=4, result_tiles=1, jobs=4,
     ),
     "serial": QmmConfig(
         tokens=1, outputs=16, simd=128, a_bits=8, w_bits=4, acc_bits=22, k_words=3, kv_k_words=3, a_words=24,
