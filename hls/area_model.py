@@ -42,17 +42,19 @@ class Area:
 
 
 LANE_COSTS: dict[str, tuple[Area, Area]] = {
-    "qu": (Area(lut=444, ff=740), Area(lut=172, ff=271, dsp=1)),
-    "vu": (Area(lut=476, ff=813), Area(lut=217, ff=348, dsp=1)),
-    "softmax": (Area(lut=700, ff=1224), Area(lut=319, ff=242, dsp=2)),
-    "layernorm": (Area(lut=902, ff=1347, dsp=8), Area(lut=400, ff=769, dsp=4)),
+    "qu": (Area(lut=580, ff=671), Area(lut=63, ff=102, dsp=2)),
+    "vu": (Area(lut=545, ff=751), Area(lut=85, ff=221, dsp=2)),
+    "softmax": (Area(lut=900, ff=1230), Area(lut=143, ff=91, bram36=0.25, dsp=4)),
+    "layernorm": (Area(lut=1127, ff=1639, dsp=8), Area(lut=129, ff=180, dsp=6.5)),
 }
 """By unit, (what is there once, what is there once a lane), LUTs of memories apart.
 
-The line through LANES 2 (``benchmarks/qor``) and LANES 4 (``hls.synth.synthesize`` of the unit with 768
-channels and 24 accumulator bits, or 128 keys and 25 score bits).
+The line through LANES 2 (``benchmarks/qor``) and LANES 8 (``hls.synth.synthesize`` of the unit with 768
+channels and 24 accumulator bits, or 128 keys and 18 score bits; 25 at LANES 2).
 """
-CONTROL = Area(lut=2500, ff=4000, dsp=2)
+ENGINE = Area(lut=1000, ff=1500, dsp=1)
+"""Loaders, queues and control of a QMM engine, whose slices and multiplexers are counted by their width."""
+CONTROL = Area(lut=2500, ff=4000, dsp=1)
 """Once a module: sequencer, readers, feeds, queues, walks."""
 SHELL = Area(lut=3000, ff=4500)
 """Registers, control, streams."""
@@ -115,19 +117,18 @@ def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
 
 
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
-    """Store of finished tiles, and the choice of a beat's accumulators."""
+    """Store of finished tiles, and the choice of a beat's accumulators. One tile alone takes no LUT."""
     bits = tokens * config.qmm_outputs * acc
     beats = max(1, tokens * config.qmm_outputs // config.vu_lanes)
     choice = _up(beats - 1, 3) * config.vu_lanes * acc
-    return memory(bits, max(2, config.result_tiles)) + Area(
-        lut=choice + 40 * config.vu_lanes, ff=bits + 110 * config.vu_lanes
-    )
+    store = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
+    return store + Area(lut=choice + 83 * config.vu_lanes, ff=bits + 110 * config.vu_lanes)
 
 
 def _operands(
     config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
 ) -> Area:
-    """Activation, weight and K/V buffers of an engine, in their slices."""
+    """Activation, weight and K/V buffers of an engine, their loaders and slices, the choice of weights or K/V."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
@@ -136,7 +137,11 @@ def _operands(
     weights = memory(64 * group, 2 * weight_words, uram) * (outputs // group * simd // 64)
     kv_group = min(outputs, config.vu_lanes, 8)
     kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
-    return act + weights + (kv if kv_words else Area())
+    slices = config.activation_tokens * simd + config.weight_bus_bits
+    once = ENGINE + Area(lut=slices, ff=4 * slices)
+    if not kv_words:
+        return act + weights + once
+    return act + weights + kv + once + Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group)
 
 
 def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, word: int, sides: int) -> Area:
@@ -165,8 +170,8 @@ def _lanes(config: AcceleratorConfig, unit: str) -> Area:
 
 
 def _tables(config: AcceleratorConfig, words: int) -> Area:
-    """Constants M (two where WTWS is built) and C of two jobs."""
-    return memory(46 + 16 * config.weight_planes, 2 * words) * config.vu_lanes
+    """Constants M (two where WTWS is built) and C of two jobs: a block RAM a lane (``rtl/constant_table.sv``)."""
+    return memory(46 + 16 * config.weight_planes, max(2 * words, _SHALLOW + 1)) * config.vu_lanes
 
 
 def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:

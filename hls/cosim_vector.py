@@ -39,6 +39,7 @@ _COMMON = (
     "axis_skid",
     "axis_register",
     "sdp_ram",
+    "block_ram",
     "delay",
     "DSP48E2",
     "dsp_mac",

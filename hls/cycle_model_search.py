@@ -27,7 +27,7 @@ TOKENS = (4, 8, 12, 16, 20, 24, 32, 48, 64)
 OUTPUTS = (16, 32, 64, 128)
 SIMDS = (64, 128, 256, 512)
 LANES = (4, 8, 16, 32, 64, 128)
-RESULT_TILES = (2, 4)
+RESULT_TILES = (1, 4)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def qor_jobs() -> dict[str, UnitJob]:
     """The small config of every unit, by the unit's name."""
     jobs = [
         engine_job(ENGINE),
+        engine_job(replace(ENGINE, w_bits=1, kv_words=0, kv_bits=64, result_tiles=1), "ffn_engine"),
         array_job(ENGINE),
         scale_job("qu", _VECTOR),
         scale_job("vu", _VECTOR),

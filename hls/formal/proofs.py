@@ -9,7 +9,7 @@ from .runner import Mutation, Proof
 
 _ORDER = "handshake stable, no loss, overflow, underflow or reordering, ready after reset"
 _QU_MODULES = (
-    *("vector_pkg", "axis_skid", "axis_register", "sdp_ram", "delay"),
+    *("vector_pkg", "axis_skid", "axis_register", "block_ram", "delay"),
     *("DSP48E2", "dsp_mac", "product_sum", "step_shift", "dyadic"),
     *("constant_loader", "constant_table", "tile_walk", "scale_unit", "qu"),
 )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // On-chip tables of M and C: one memory a lane, so one channel is written and LANES are read a clock.
 // Channel c is word c / LANES of lane c % LANES. Two banks of WORDS words. Read latency one clock.
+// A block RAM a lane: the tables of all units together would take as many LUTs as their lanes.
 module constant_table
   import vector_pkg::*;
 #(
@@ -28,7 +29,7 @@ module constant_table
   endfunction
 
   for (genvar l = 0; l < LANES; l++) begin : g_lane
-    sdp_ram #(
+    block_ram #(
         .WIDTH(PARTS * M_BITS + C_BITS),
         .DEPTH(2 * WORDS)
     ) u_ram (

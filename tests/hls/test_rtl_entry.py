@@ -30,7 +30,7 @@ _SOURCES = (
     *("qmm_pkg", "vector_pkg", "bat_pkg", "plane_pkg", "axis_skid", "axis_register", "sync_fifo"),
     *("side_credit", "sdp_ram"),
     *("plane_buffer", "plane_writer", "plane_reader", "act_feeder", "residual_buffer", "tile_walk"),
-    *("delay", "DSP48E2", "dsp_mac", "product_sum", "step_shift", "dyadic"),
+    *("delay", "DSP48E2", "dsp_mac", "product_sum", "step_shift", "dyadic", "block_ram"),
     *("constant_table", "constant_loader", "scale_unit", "qu", "entry"),
 )
 

@@ -27,7 +27,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"activation_tokens": 2, "ffn_qmm_tokens": 5},
         "activation_tokens 2 does not divide ffn_qmm_tokens 5",
     ),
-    "result tiles": ({"result_tiles": 1}, "result_tiles is 1"),
     "small model": ({"max_hidden": 8}, "max_hidden 8 is not above lanes 8"),
 }
 
@@ -47,8 +46,8 @@ def test_a_refused_config_is_one_line_that_names_the_value(case: str) -> None:
 
 
 def test_every_fault_is_told_before_a_build() -> None:
-    config = AcceleratorConfig(qmm_outputs=48, result_tiles=1)
-    with pytest.raises(InputError, match=r"qmm_outputs is 48.*result_tiles is 1"):
+    config = AcceleratorConfig(qmm_outputs=48, weight_bus_bits=1024)
+    with pytest.raises(InputError, match=r"qmm_outputs is 48.*weight_bus_bits is 1024"):
         build_cosim(config)
 
 
