@@ -4,8 +4,8 @@
 ARRAY. The structure is known to the LUT: `popcount_luts` repeats ``rtl/column_pkg.sv``; an accumulator bit is
 one LUT6 (``rtl/plane_accumulator.sv``). LANES. A straight line through the unit's open synthesis at two
 numbers of lanes (`LANE_COSTS`). MEMORIES. Geometry: a RAM36 is 72 bits by 512, and shallow ones are LUTs.
-CONTROL. What is left of the small QMM engine of ``benchmarks/qor/qmm_engine.json`` after its array,
-and the same again for the rest of the accelerator, which has no whole synthesis here.
+ENGINE, CONTROL. An engine's parts from a synthesis of 8 x 16 x 128 with its array left out; a module's and
+the shell's fixed terms are guesses of the size of ``benchmarks/qor/qmm_engine.json`` without its array.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
 def _operands(
     config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
 ) -> Area:
-    """Activation, weight and K/V buffers of an engine, their loaders and slices, the choice of weights or K/V."""
+    """Activation, weight and K/V buffers of an engine, loaders, slices, the choice of weights or K/V."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
@@ -170,7 +170,7 @@ def _lanes(config: AcceleratorConfig, unit: str) -> Area:
 
 
 def _tables(config: AcceleratorConfig, words: int) -> Area:
-    """Constants M (two where WTWS is built) and C of two jobs: a block RAM a lane (``rtl/constant_table.sv``)."""
+    """Constants M (two where WTWS is built) and C of two jobs, in a block RAM a lane."""
     return memory(46 + 16 * config.weight_planes, max(2 * words, _SHALLOW + 1)) * config.vu_lanes
 
 

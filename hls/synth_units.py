@@ -30,8 +30,27 @@ _SHARED = ("axis_skid", "sdp_ram", "block_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
 _PARTS = (
-    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "result_drain", "tile_store", "weight_side", "qu", "vu"),
-    *("softmax", "layernorm", "entry", "mha_buffers", "plane_buffer", "act_feeder", "kv_feeder", "act_loader"),
+    *(
+        "bat_mha",
+        "bat_ffn",
+        "qmm_engine",
+        "qmm_array",
+        "result_drain",
+        "tile_store",
+        "weight_side",
+        "qu",
+        "vu",
+    ),
+    *(
+        "softmax",
+        "layernorm",
+        "entry",
+        "mha_buffers",
+        "plane_buffer",
+        "act_feeder",
+        "kv_feeder",
+        "act_loader",
+    ),
     *("tile_reorder", "tile_transpose", "plane_writer", "residual_buffer", "result_router", "pair_join"),
     *("module_memory", "mha_sequencer", "ffn_sequencer", "module_tail", "score_path", "head_results"),
     *("register_file", "bat_control", "stream_in", "stream_out", "job_broadcast", "axis_skid", "sync_fifo"),
@@ -114,7 +133,9 @@ def _described(unit: str, module: Module, keep: tuple[str, ...], *, macs: int = 
 
 def engine_job(config: QmmConfig, unit: str = "qmm_engine") -> UnitJob:
     """The whole QMM engine."""
-    return _described(unit, engine_module(config), (*_ARRAY, *_ENGINE, *_STORES, *_SHARED), macs=_macs(config))
+    return _described(
+        unit, engine_module(config), (*_ARRAY, *_ENGINE, *_STORES, *_SHARED), macs=_macs(config)
+    )
 
 
 def inner_array(engine: UnitJob) -> UnitJob:
@@ -158,7 +179,9 @@ def accelerator_job(config: AcceleratorConfig) -> UnitJob:
         InputError: see :func:`.rtl_limits.require_rtl`.
     """
     parameters = rtl_parameters(config) | {"CONFIG_HASH": 1}
-    return UnitJob("accelerator", TOP, parameters, tuple(rtl_sources(TOP, (RTL_FOLDER,), primitives=True)), _PARTS)
+    return UnitJob(
+        "accelerator", TOP, parameters, tuple(rtl_sources(TOP, (RTL_FOLDER,), primitives=True)), _PARTS
+    )
 
 
 def _vector(config: AcceleratorConfig) -> VectorConfig:

@@ -46,7 +46,9 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
     boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
     # Liberties that Verilator takes as well; none changes what is built.
     flags = "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
-    yosys.run(f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}")
+    yosys.run(
+        f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}"
+    )
 
 
 def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:
