@@ -30,27 +30,8 @@ _SHARED = ("axis_skid", "sdp_ram", "block_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
 _PARTS = (
-    *(
-        "bat_mha",
-        "bat_ffn",
-        "qmm_engine",
-        "qmm_array",
-        "result_drain",
-        "tile_store",
-        "weight_side",
-        "qu",
-        "vu",
-    ),
-    *(
-        "softmax",
-        "layernorm",
-        "entry",
-        "mha_buffers",
-        "plane_buffer",
-        "act_feeder",
-        "kv_feeder",
-        "act_loader",
-    ),
+    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "result_drain", "tile_store", "weight_side"),
+    *("qu", "vu", "softmax", "layernorm", "entry", "mha_buffers", "plane_buffer", "act_feeder", "kv_feeder"),
     *("tile_reorder", "tile_transpose", "plane_writer", "residual_buffer", "result_router", "pair_join"),
     *("module_memory", "mha_sequencer", "ffn_sequencer", "module_tail", "score_path", "head_results"),
     *("register_file", "bat_control", "stream_in", "stream_out", "job_broadcast", "axis_skid", "sync_fifo"),
@@ -93,12 +74,12 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
     require_rtl(config)
     simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
     hidden, tokens = _up(config.max_hidden, simd), _up(config.max_tokens, simd)
-    k_words = max(hidden, tokens)
+    k_words, w_words = max(hidden, tokens), config.weight_planes * _up(config.max_hidden, outputs) * hidden
     kv_words = bits * max(_up(config.max_tokens, outputs) * hidden, _up(config.max_hidden, outputs) * tokens)
     return QmmConfig(
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
-        a_words=max(bits * k_words, 2), w_words=max(config.weight_planes * _up(config.max_hidden, outputs) * hidden, 2),
+        a_words=max(bits * k_words, 2), w_words=max(w_words, 2),
         kv_words=max(kv_words, 2), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.vu_lanes, 8),
         a_tokens=config.activation_tokens, out_lanes=config.vu_lanes, result_tiles=config.result_tiles,
         jobs=2 * config.max_heads + 4, structural=1,
@@ -133,9 +114,8 @@ def _described(unit: str, module: Module, keep: tuple[str, ...], *, macs: int = 
 
 def engine_job(config: QmmConfig, unit: str = "qmm_engine") -> UnitJob:
     """The whole QMM engine."""
-    return _described(
-        unit, engine_module(config), (*_ARRAY, *_ENGINE, *_STORES, *_SHARED), macs=_macs(config)
-    )
+    keep = (*_ARRAY, *_ENGINE, *_STORES, *_SHARED)
+    return _described(unit, engine_module(config), keep, macs=_macs(config))
 
 
 def inner_array(engine: UnitJob) -> UnitJob:
@@ -179,9 +159,8 @@ def accelerator_job(config: AcceleratorConfig) -> UnitJob:
         InputError: see :func:`.rtl_limits.require_rtl`.
     """
     parameters = rtl_parameters(config) | {"CONFIG_HASH": 1}
-    return UnitJob(
-        "accelerator", TOP, parameters, tuple(rtl_sources(TOP, (RTL_FOLDER,), primitives=True)), _PARTS
-    )
+    sources = rtl_sources(TOP, (RTL_FOLDER,), primitives=True)
+    return UnitJob(WHOLE, TOP, parameters, tuple(sources), _PARTS)
 
 
 def _vector(config: AcceleratorConfig) -> VectorConfig:

@@ -25,7 +25,8 @@ ECHO_MODULES = Path(__file__).parents[1] / "tests" / "hls" / "sv"
 def control_module() -> Module:
     """The accelerator's top with its two modules replaced."""
     parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8)) | {"CONFIG_HASH": 1}
-    return Module(TOP, tuple(rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER), primitives=True)), parameters, (), ())
+    sources = rtl_sources(TOP, (ECHO_MODULES, RTL_FOLDER), primitives=True)
+    return Module(TOP, tuple(sources), parameters, (), ())
 
 
 def layer_module(name: str, parts: int) -> Module:
@@ -34,9 +35,8 @@ def layer_module(name: str, parts: int) -> Module:
     tokens, other = ("MHA_TOKENS", "MAX_FFN") if name == "bat_mha" else ("FFN_TOKENS", "MAX_HEADS")
     left_out = {"MHA_TOKENS", "FFN_TOKENS", other, "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
     kept = {key: value for key, value in parameters.items() if key not in left_out}
-    return Module(
-        name, tuple(rtl_sources(name, (RTL_FOLDER,), primitives=True)), kept | {"TOKENS": parameters[tokens]}, (), ()
-    )
+    sources = rtl_sources(name, (RTL_FOLDER,), primitives=True)
+    return Module(name, tuple(sources), kept | {"TOKENS": parameters[tokens]}, (), ())
 
 
 def main() -> int:
