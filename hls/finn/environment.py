@@ -8,8 +8,10 @@ calls them.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -43,7 +45,8 @@ def has_vivado() -> bool:
 
 
 def prepare(scratch: Path | None = None) -> None:
-    """Set finn-plus up in this process; generated code goes below ``scratch`` (default: a new folder).
+    """Set finn-plus up in this process; generated code goes below ``scratch`` (default: a folder
+    that goes when the process ends).
 
     Importing :mod:`batflow.hls.finn.units` is only possible afterwards. A second call only moves the folder.
 
@@ -52,9 +55,10 @@ def prepare(scratch: Path | None = None) -> None:
     """
     if not is_here():
         raise MissingToolError(f"the FINN flow needs finn-plus, which {sys.executable} has not; {_REMEDY}")
-    folder = Path(tempfile.mkdtemp(prefix="batflow_finn_")) if scratch is None else Path(scratch)
-    folder = folder.resolve()
+    folder = (Path(tempfile.mkdtemp(prefix="batflow_finn_")) if scratch is None else Path(scratch)).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if scratch is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["FINN_BUILD_DIR"] = str(folder)
     os.environ.setdefault("FINN_SETTINGS", str(folder / "no-settings.yaml"))
     os.environ.setdefault("XILINX_VIVADO", NO_VIVADO)
