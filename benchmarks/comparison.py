@@ -32,8 +32,6 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "comparison.md"
 LIMIT_S = 600.0
 Outcome = dict[str, Any]
 Tell = Callable[..., None]
-SOURCES = {"cosim": "cosim"}
-"""Source of a cycle figure; every other one is an estimate."""
 
 
 def _bat(case: Case, tell: Tell, folder: Path) -> None:

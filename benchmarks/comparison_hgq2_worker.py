@@ -104,17 +104,24 @@ def through_da4ml(model: Any, job: dict[str, Any], tell: Any) -> None:
     began = time.perf_counter()
     given, found = trace_model(model, HWConfig(1, -1, -1), {"hard_dc": 2}, inputs_kif=(1, 2, 1))
     solution = comb_trace(given, found)
-    tell(converts=True, convert_s=round(time.perf_counter() - began, 1), own_lut=round(float(solution.cost)))
+    tell(converts=True, convert_s=round(time.perf_counter() - began, 1))
+    tell(lut=round(float(solution.cost)), area_source="da4ml estimate")
     rtl = VerilogModel(solution, "da_layer", job["folder"], latency_cutoff=5, part_name=PART, clock_period=5)
     rtl.write()
     stages = len(rtl._pipe.solutions)
-    tell(rtl=True, latency=stages, interval=1, build_s=round(time.perf_counter() - began, 1))
+    tell(
+        latency=stages,
+        interval=1,
+        cycles_source="stages written",
+        build_s=round(time.perf_counter() - began, 1),
+    )
     data = inputs_of(model, job["samples"])
     want = np.asarray(model.predict(data, verbose=0)).reshape(len(data), -1)
     compare(want, solution.predict(data.reshape(len(data), -1)), tell, "da4ml's program and Keras")
     rtl.compile(nproc=1, openmp=False)
     tell(build_s=round(time.perf_counter() - began, 1))
     compare(want, rtl.predict(data.reshape(len(data), -1)), tell, "Verilator and Keras")
+    tell(cycles_source="cosim")
 
 
 def compare(want: Any, have: Any, tell: Any, of: str) -> None:

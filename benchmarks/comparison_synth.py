@@ -9,6 +9,7 @@ Source: estimate (open synthesis).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from batflow.errors import EngineError
+from batflow.files import cache_folder, read_json, write_json
 from batflow.hls import synth_worker
 from batflow.hls.synth import find_yosys
 from batflow.hls.synth_report import unit_tree
@@ -32,8 +34,7 @@ COUNTS = ("lut", "ff", "bram36", "uram", "dsp")
 
 def _read(yosys: Any, job: dict[str, Any]) -> None:
     parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
-    flags = f"{LIBERTIES} {job['flags']}"
-    yosys.run(f"read_slang {flags} --top {job['top']} {parameters} {' '.join(job['sources'])}")
+    yosys.run(f"read_slang {LIBERTIES} --top {job['top']} {parameters} {' '.join(job['sources'])}")
 
 
 def synthesize(
@@ -41,16 +42,13 @@ def synthesize(
     sources: Sequence[Path],
     parameters: Mapping[str, int] | None = None,
     keep: Sequence[str] = (),
-    flags: str = "",
 ) -> dict[str, float]:
-    """Counts of module ``top`` of ``sources`` for UltraScale+; ``keep``: modules that are not flattened,
-    ``flags``: further ones of slang.
+    """Counts of module ``top`` of ``sources`` for UltraScale+; ``keep``: modules that are not flattened.
 
     Raises:
         MissingToolError: pyosys is absent.
         EngineError: yosys failed; the message is its first error.
     """
-    find_yosys()
     job = {
         "top": top,
         "parameters": dict(parameters or {}),
@@ -59,8 +57,24 @@ def synthesize(
         "keep": sorted(keep),
         "black_boxes": [],
         "options": "-uram",
-        "flags": flags,
     }
+    file = cache_folder() / "comparison" / f"{top}-{_content_hash(job, find_yosys())}.json"
+    if not file.is_file():
+        write_json(file, _run(job))
+    found: dict[str, float] = read_json(file)
+    return found
+
+
+def _content_hash(job: Mapping[str, Any], tool: str) -> str:
+    facts = {name: value for name, value in job.items() if name != "sources"}
+    digest = hashlib.sha256(json.dumps([tool, LIBERTIES, facts], sort_keys=True).encode())
+    for path in job["sources"]:
+        digest.update(Path(path).read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _run(job: Mapping[str, Any]) -> dict[str, float]:
+    top = job["top"]
     with tempfile.TemporaryDirectory(prefix="batflow_comparison_") as scratch:
         folder = Path(scratch)
         (folder / "job.json").write_text(json.dumps(job))
@@ -71,7 +85,7 @@ def synthesize(
             told = [line for line in said if "error:" in line.lower()]
             reason = told[0].strip() if told else f"it ended with {done.returncode}"
             raise EngineError(f"yosys could not synthesize {top}: {reason}")
-        tree = unit_tree(json.loads((folder / "netlist.json").read_text()), top, tuple(keep))
+        tree = unit_tree(json.loads((folder / "netlist.json").read_text()), top, tuple(job["keep"]))
     return {name: getattr(tree.total, name) for name in COUNTS}
 
 

@@ -68,6 +68,7 @@ def _without_figures(outcomes: Record) -> list[str]:
             if found is None or not found.get("converts"):
                 error = "" if found is None else found.get("error", "no word").replace("`", "'")
                 answer = f"no: `{error}`" if error else "not run"
+                answer = error if error.startswith("not ended") else answer
                 shared.setdefault((peer, answer), []).append(case.name)
     lines = []
     for (peer, answer), cases in shared.items():

@@ -9,10 +9,10 @@ import pytest
 
 from batflow.errors import EngineError, FormatError, InputError
 from batflow.files import read_json, write_json
-from benchmarks import comparison
+from benchmarks import comparison, comparison_synth
 from benchmarks.comparison import figures_of, launch, main, one, run
 from benchmarks.comparison_cases import CASES, Case, choose
-from benchmarks.comparison_finn import facts
+from benchmarks.comparison_finn import TOP, facts, readable
 from benchmarks.comparison_table import BEGIN, END, as_markdown, write_table
 
 SMALLEST = CASES[0]
@@ -108,6 +108,7 @@ def test_the_table_has_every_case_and_peer_and_says_not_run(tmp_path: Path) -> N
     outcomes = {
         f"bat/{SMALLEST.name}": EXACT,
         f"finn/{SMALLEST.name}": EXACT | {"mismatches": 3, "error": "late | `tool`"},
+        f"hgq2-da4ml/{SMALLEST.name}": {"status": "time limit", "error": "not ended in 9 s"},
         **{f"hls4ml-stock/{case.name}": REFUSED for case in CASES},
     }
     text = as_markdown({"machine": "M", "date": "D", "outcomes": outcomes})
@@ -120,7 +121,7 @@ def test_the_table_has_every_case_and_peer_and_says_not_run(tmp_path: Path) -> N
     assert "1. `late | 'tool'`" in text
     assert "- hls4ml-stock, all cases: no: `node A | is unknown`." in text
     assert f"- bat, {', '.join(case.name for case in CASES[1:])}: not run." in text
-    assert "- hgq2-da4ml, all cases: not run." in text
+    assert f"- hgq2-da4ml, {SMALLEST.name}: not ended in 9 s." in text
     path = page(tmp_path)
     write_table(path, {"machine": "M", "date": "D", "outcomes": outcomes})
     whole = path.read_text()
@@ -156,3 +157,43 @@ def test_finn_facts_prefer_the_simulation() -> None:
     simulated = facts(record | {"rtl": rtl})
     assert simulated["cycles_source"] == "cosim" and simulated["latency"] == 7561
     assert simulated["mismatches"] == 2 and simulated["estimated_interval"] == 2048
+
+
+def test_a_stitched_graph_is_copied_with_what_slang_needs(tmp_path: Path) -> None:
+    pytest.importorskip("pyosys", reason="yosys (pyosys) is not installed")
+    for name, text in {
+        "finn-rtllib/mvu_pkg.sv": "package mvu_pkg; endpackage",
+        "finn-rtllib/a.sv": "module a;\n`default_nettype none\n  x <= p.ptr[M-1:SN+1] < 2;\nendmodule",
+        "rtl/node.v": "module node; endmodule",
+        f"rtl/{TOP}.sv": f"module {TOP} (input clk,\n  output [3:0][31:0] fill);\nendmodule",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    sources = readable(tmp_path, scratch)
+    names = [path.name for path in sources]
+    assert names[:3] == ["DSP48E2.v", "mvu_pkg.sv", "a.sv"] and names[-2:] == ["node.v", f"{TOP}.sv"]
+    assert "blackbox" in sources[0].read_text()
+    assert sources[2].read_text() == "module a;\n\n  x <= (p.ptr[M-1:0] >> (SN+1)) < 2;\nendmodule"
+    assert "(input clk); wire [3:0][31:0] fill;" in sources[-1].read_text()
+
+
+def test_a_synthesis_is_kept_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fake(job: dict[str, Any]) -> dict[str, float]:
+        asked.append(job["parameters"])
+        return {"lut": 8}
+
+    monkeypatch.setenv("BATFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(comparison_synth, "find_yosys", lambda: "yosys 0")
+    monkeypatch.setattr(comparison_synth, "_run", fake)
+    source = tmp_path / "m.sv"
+    source.write_text("module m; endmodule")
+    for _ in range(2):
+        assert comparison_synth.synthesize("m", [source], {"N": 1}) == {"lut": 8}
+    source.write_text("module m; wire w; endmodule")
+    comparison_synth.synthesize("m", [source], {"N": 1})
+    comparison_synth.synthesize("m", [source], {"N": 2})
+    assert asked == [{"N": 1}, {"N": 1}, {"N": 2}]
