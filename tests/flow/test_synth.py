@@ -25,7 +25,8 @@ def fake(job: UnitJob, progress: object = None) -> SynthReport:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "config.yaml"
-    file.write_text("qmm_tokens: 4\nqmm_outputs: 8\nqmm_simd_bits: 64\nvu_lanes: 4\n")
+    lanes = "vu_lanes: 4\nln_lanes: 4\nsoftmax_lanes: 4\n"
+    file.write_text("qmm_tokens: 4\nqmm_outputs: 8\nqmm_simd_bits: 64\n" + lanes)
     return file
 
 

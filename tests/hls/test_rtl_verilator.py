@@ -38,6 +38,10 @@ def test_lint_is_clean(name: str, synthesis: bool) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+# A vendor's cell has ports that no use here drives or reads.
+VENDOR_CELL = {"DSP48E2": ["UNDRIVEN"], "dsp_mac": ["PINCONNECTEMPTY"]}
+
+
 def test_every_rtl_file_is_used_and_excepts_no_more_than_unused_fields() -> None:
     files = sorted(RTL_FOLDER.glob("*.sv"))
     scalers = (qu_module(VectorConfig()), vu_module(VectorConfig()), norm_module(NormConfig()))
@@ -48,7 +52,8 @@ def test_every_rtl_file_is_used_and_excepts_no_more_than_unused_fields() -> None
     for file in files:
         text = file.read_text()
         # Records and packages that several units share; a unit reads the part that is its own.
-        assert set(re.findall(r"lint_off (\w+)", text)) <= {"UNUSEDSIGNAL", "UNUSEDPARAM"}, file.name
+        allowed = {"UNUSEDSIGNAL", "UNUSEDPARAM", *VENDOR_CELL.get(file.stem, ())}
+        assert set(re.findall(r"lint_off (\w+)", text)) <= allowed, file.name
         assert f"module {file.stem}" in text or f"package {file.stem}" in text, file.name
 
 
@@ -65,7 +70,7 @@ def test_every_rtl_file_is_used_and_excepts_no_more_than_unused_fields() -> None
         ({"bus_bits": 1024}, "BUS_BITS 1024 and KV_BITS 128 must be powers of two from 64 to 512"),
         ({"kv_bits": 96}, "KV_BITS 96 must be powers of two"),
         ({"w_words": 1}, "A_WORDS 192, W_WORDS 1 must be >= 2"),
-        ({"result_tiles": 1}, "RESULT_TILES 1 and JOBS 16 must be >= 2"),
+        ({"jobs": 1}, "must be >= 1, JOBS 1 >= 2"),
     ],
 )
 def test_impossible_parameters_are_named(change: dict[str, int], words: str) -> None:
