@@ -135,8 +135,7 @@ def _interval(half: int, whole: int) -> int:
 
 def synthesize_bat(config: AcceleratorConfig) -> dict[str, float]:
     """The whole accelerator of ``config`` by open synthesis; kept, since it is the same for every case."""
-    sources = [RTL_FOLDER / name for name in ("LUT6_2.sv", "CARRY4.sv")]
-    sources += rtl_sources(TOP, (RTL_FOLDER,))
+    sources = rtl_sources(TOP, (RTL_FOLDER,), primitives=True)
     return synthesize(TOP, sources, {**rtl_parameters(config), "CONFIG_HASH": 1}, KEEP)
 
 
