@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from batflow.errors import FormatError
-from batflow.files import write_bytes
 from benchmarks.comparison_cases import CASES
+from benchmarks.page import write_between
 
 BEGIN, END = "<!-- comparison:begin -->", "<!-- comparison:end -->"
 COLUMNS = (
@@ -113,14 +113,6 @@ def write_table(page: Path, record: Record) -> None:
     """Put the table of ``record`` between the marks of ``page``.
 
     Raises:
-        FormatError: the page cannot be read, or has not each mark once and in order.
+        FormatError: see :func:`as_markdown` and :func:`.page.write_between`.
     """
-    try:
-        text = page.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise FormatError(f"{page} cannot be read ({exc}); give a page of markdown") from exc
-    before, begun, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended or BEGIN in rest or END in after or END in before:
-        raise FormatError(f"{page} needs the lines {BEGIN} and {END} once each; add them")
-    write_bytes(page, f"{before}{BEGIN}\n{as_markdown(record)}{END}{after}".encode())
+    write_between(page, BEGIN, END, as_markdown(record))

@@ -53,12 +53,17 @@ def model_config(config: RunConfig, dataset: Any, encoder: Any) -> Any:
     )
 
 
+def _tokenizer(encoder: Any) -> Any:
+    from batflow.quant.tokens import WordPiece
+
+    return WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
+
+
 def splits(config: RunConfig, dataset: Any, encoder: Any) -> list[Any]:
     """Return the tokenized train, dev and test splits."""
     from batflow.quant.batches import make_split
-    from batflow.quant.tokens import WordPiece
 
-    tokenizer = WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
+    tokenizer = _tokenizer(encoder)
     return [
         make_split(dataset.split(name), tokenizer, config.max_len, regression=dataset.regression)
         for name in SPLITS
@@ -69,9 +74,8 @@ def transfer_text(config: RunConfig, encoder: Any, train: Any) -> Any:
     """Return ``train`` with the training sentences of the tasks in ``transfer``, without their labels."""
     from batflow.quant.batches import make_split, with_text
     from batflow.quant.data import load_dataset
-    from batflow.quant.tokens import WordPiece
 
-    tokenizer = WordPiece(encoder.vocab, lower_case=encoder.config.lower_case)
+    tokenizer = _tokenizer(encoder)
     sets = [load_dataset(task, glue_dir=config.glue_dir) for task in config.transfer]
     return with_text(
         train, [make_split(s.train, tokenizer, config.max_len, regression=s.regression) for s in sets]

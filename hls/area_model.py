@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 from math import gcd
 
 from .config import AcceleratorConfig
+from .sizes import ceil_div
 from .vector_protocol import NormConfig
 
 SOURCE = "estimate"
@@ -94,10 +95,6 @@ def memory(width: int, depth: int, uram: bool = False) -> Area:
     return Area(bram36=min(halves / 2, deep))
 
 
-def _up(count: int, unit: int) -> int:
-    return -(-count // unit)
-
-
 def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
     worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
     return max(worst.bit_length() + 1, 17)
@@ -109,7 +106,7 @@ def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     count = simd.bit_length()
     unit = popcount_luts(simd, True) + acc
     row = popcount_luts(simd, False) + acc
-    flip_flops = 2 * _up(simd, 3) + count + 2 * acc
+    flip_flops = 2 * ceil_div(simd, 3) + count + 2 * acc
     return Area(
         lut=tokens * outputs * unit + (tokens + outputs) * row,
         ff=tokens * outputs * flip_flops + (tokens + outputs) * (simd // 2 + 2 * acc),
@@ -120,7 +117,7 @@ def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     """Store of finished tiles, and the choice of a beat's accumulators. One tile alone takes no LUT."""
     bits = tokens * config.qmm_outputs * acc
     beats = max(1, tokens * config.qmm_outputs // config.vu_lanes)
-    choice = _up(beats - 1, 3) * config.vu_lanes * acc
+    choice = ceil_div(beats - 1, 3) * config.vu_lanes * acc
     store = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
     return store + Area(lut=choice + 83 * config.vu_lanes, ff=bits + 110 * config.vu_lanes)
 
@@ -148,13 +145,13 @@ def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, wor
     """A buffer of activations in bit planes (``rtl/plane_buffer.sv``)."""
     columns = 1 << (config.max_bits - 1).bit_length()
     chunk = max(word // columns, config.vu_lanes)
-    depth = sides * _up(rows, banks) * _up(_up(row_bits, word) * word, chunk)
+    depth = sides * ceil_div(rows, banks) * ceil_div(ceil_div(row_bits, word) * word, chunk)
     return memory(chunk, depth) * (banks * columns)
 
 
 def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
-    words = _up(config.max_hidden, config.vu_lanes)
+    words = ceil_div(config.max_hidden, config.vu_lanes)
     banks = NormConfig().banks
     kept = memory(16 * config.vu_lanes, 2 * config.max_tokens * words, uram)
     order = memory(16 * config.vu_lanes, 2 * tokens * words, uram)
@@ -181,15 +178,16 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     """
     simd, lanes, bits = config.qmm_simd_bits, config.vu_lanes, config.max_bits
     hidden, ffn, tokens = config.max_hidden, config.max_ffn, config.max_tokens
-    words, ffn_words, token_words = _up(hidden, simd), _up(ffn, simd), _up(tokens, simd)
+    words, ffn_words, token_words = ceil_div(hidden, simd), ceil_div(ffn, simd), ceil_div(tokens, simd)
     planes, outputs = config.weight_planes, config.qmm_outputs
     mha_tokens, ffn_tokens = config.qmm_tokens, config.ffn_tokens
     mha_acc = _accumulator_bits(max(words, token_words) * simd, bits, bits)
     ffn_acc = _accumulator_bits(max(words, ffn_words) * simd, bits, 1)
     head = hidden // config.max_heads
-    kv_words = bits * max(_up(tokens, outputs) * _up(head, simd), _up(head, outputs) * token_words)
+    k_tiles, v_tiles = ceil_div(tokens, outputs), ceil_div(head, outputs)
+    kv_words = bits * max(k_tiles * ceil_div(head, simd), v_tiles * token_words)
     banks, kv_banks = config.activation_tokens, min(lanes, 8)
-    head_bits = config.max_heads * _up(head, simd) * simd
+    head_bits = config.max_heads * ceil_div(head, simd) * simd
     buffers = _planes(config, tokens, hidden, banks, simd, 2) + _planes(
         config, tokens, hidden, banks, simd, 1
     )
@@ -198,23 +196,23 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     buffers += _planes(config, tokens, head_bits, kv_banks, 64, 1)
     buffers += _planes(config, hidden, tokens, kv_banks, 64, 1)
     mid = _planes(config, tokens, hidden, banks, simd, 2) + _planes(config, tokens, ffn, banks, simd, 1)
-    weights = planes * _up(hidden, outputs) * words
-    ffn_weights = planes * max(_up(ffn, outputs) * words, _up(hidden, outputs) * ffn_words)
+    weights = planes * ceil_div(hidden, outputs) * words
+    ffn_weights = planes * max(ceil_div(ffn, outputs) * words, ceil_div(hidden, outputs) * ffn_words)
     transpose = Area(lut=lanes * gcd(mha_tokens, 64) * bits / 2)
-    scores = memory(32 * lanes, 2 * mha_tokens * _up(tokens, lanes))
+    scores = memory(32 * lanes, 2 * mha_tokens * ceil_div(tokens, lanes))
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),
         "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
         "mha_buffers": buffers + transpose,
-        "mha_qu": _lanes(config, "qu") + _tables(config, _up(hidden, lanes)),
+        "mha_qu": _lanes(config, "qu") + _tables(config, ceil_div(hidden, lanes)),
         "softmax": _lanes(config, "softmax") + scores,
         "mha_tail": _tail(config, mha_tokens, uram),
         "ffn_array": _array(config, ffn_tokens, ffn_acc),
         "ffn_results": _results(config, ffn_tokens, ffn_acc),
         "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
         "ffn_buffers": mid,
-        "ffn_qu": _lanes(config, "qu") + _tables(config, _up(ffn, lanes)),
+        "ffn_qu": _lanes(config, "qu") + _tables(config, ceil_div(ffn, lanes)),
         "ffn_tail": _tail(config, ffn_tokens, uram),
         "entries": _lanes(config, "qu") * 2,
         "control": CONTROL * 2 + SHELL,

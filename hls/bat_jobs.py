@@ -29,6 +29,7 @@ from .bat_records import (
 from .config import AcceleratorConfig
 from .image import ALIGN, DESCRIPTOR_BYTES, DESCRIPTOR_FIELDS
 from .packing import BLOCK_ROWS, KINDS
+from .sizes import ceil_div
 
 Descriptor = Mapping[str, int]
 MHA_MATRICES = ("q", "k", "v", "o")
@@ -70,10 +71,6 @@ class Dimensions:
         return shapes.get(name, (self.hidden, self.hidden))
 
 
-def _up(count: int, unit: int) -> int:
-    return -(-count // unit)
-
-
 def _signed(bits: int) -> Kind:
     return Kind.BIPOLAR if bits == 1 else Kind.SIGNED
 
@@ -95,8 +92,8 @@ def _matrix_bytes(dims: Dimensions, layer: Descriptor, name: str) -> tuple[int, 
     kind = KINDS[layer[f"{name}_kind"]]
     rows = outputs * (2 if kind == "wtws" else 1)
     planes = 2 if kind == "ternary" else 1
-    weights = _up(rows, BLOCK_ROWS) * BLOCK_ROWS * planes * _up(inputs, 64) * 8
-    return weights, _up(rows * 8, ALIGN) * ALIGN
+    weights = ceil_div(rows, BLOCK_ROWS) * BLOCK_ROWS * planes * ceil_div(inputs, 64) * 8
+    return weights, ceil_div(rows * 8, ALIGN) * ALIGN
 
 
 def section_commands(dims: Dimensions, layer: Descriptor, attention: bool, base: int) -> list[Read]:
@@ -109,7 +106,7 @@ def section_commands(dims: Dimensions, layer: Descriptor, attention: bool, base:
         found.append(Read(Data.WEIGHT, base + layer[f"{name}_weight"], weights))
         found.append(Read(unit, base + layer[f"{name}_constants"], constants))
     norm = layer[f"{'ln1' if attention else 'ln2'}_constants"]
-    found.append(Read(Data.LN_CONSTANT, base + norm, _up(dims.hidden * 8, ALIGN) * ALIGN))
+    found.append(Read(Data.LN_CONSTANT, base + norm, ceil_div(dims.hidden * 8, ALIGN) * ALIGN))
     return found
 
 
@@ -142,7 +139,7 @@ def softmax_config(layer: Descriptor, rows: int) -> SoftmaxConfig:
 def norm_config(build: Build, dims: Dimensions, layer: Descriptor, attention: bool, rows: int) -> NormConfig:
     """The config beat of LN."""
     name = "ln1" if attention else "ln2"
-    words = _up(dims.hidden, build.lanes)
+    words = ceil_div(dims.hidden, build.lanes)
     return NormConfig(layer[f"{name}_epsilon"], rows, words, dims.hidden, layer[f"{name}_shift"])
 
 
@@ -171,10 +168,10 @@ def _job(build: Build, work: Work, bank: int, k_bits: int, channels: int, parts:
         head=0,
         rows=work.rows,
         k_bits=k_bits,
-        k_words=_up(k_bits, build.simd),
+        k_words=ceil_div(k_bits, build.simd),
         channels=channels,
-        token_tiles=_up(work.rows, build.tokens),
-        output_tiles=_up(channels * parts, build.outputs),
+        token_tiles=ceil_div(work.rows, build.tokens),
+        output_tiles=ceil_div(channels * parts, build.outputs),
         act_word=0,
         channel_base=0,
         head_channels=channels,
@@ -206,7 +203,7 @@ def _scores(build: Build, dims: Dimensions, layer: Descriptor, work: Work, bank:
         weight_planes=bits,
         target=Target.SOFTMAX,
         head=head,
-        act_word=head * _up(size, build.simd),
+        act_word=head * ceil_div(size, build.simd),
         scale=Scale(bits=layer["probs_bits"]),
     )
 
@@ -237,7 +234,7 @@ def _head_order(heads: int) -> Iterator[tuple[bool, int]]:
 
 def mha_jobs(build: Build, dims: Dimensions, layer: Descriptor, work: Work, bank: int) -> list[Job]:
     """The jobs of attention: Q, K, V, scores and contexts of all heads, O."""
-    stride = _up(dims.head_size, build.simd) * build.simd
+    stride = ceil_div(dims.head_size, build.simd) * build.simd
     jobs = []
     for name, target in (("q", Target.Q), ("k", Target.K), ("v", Target.V)):
         job = _act(_memory_job(build, dims, layer, work, bank, name), Act.X, layer["attn_in_bits"])

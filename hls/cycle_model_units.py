@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .cosim_softmax import QUOTIENT_BITS
+from .sizes import ceil_div
 
 REORDER = 2  # clocks from a full tile to its first beat out
 _NORM_STAGES = 17
 _BEFORE_ROOT = 22
 _ENTRY_X, _ENTRY_GAP = 11, 9
 STREAM_VALUES = 4
-
-
-def _up(count: int, unit: int) -> int:
-    return -(-count // unit)
 
 
 class Sink(Protocol):
@@ -35,9 +32,9 @@ class Softmax:
     """Rows of scores to rows of probabilities, with the sizes that ``rtl/score_path.sv`` gives the unit."""
 
     def __init__(self, lanes: int, max_tokens: int) -> None:
-        words = _up(max_tokens, lanes)
+        words = ceil_div(max_tokens, lanes)
         steps = 1 if words >= 25 else 2 if words >= 13 else 3 if words >= 9 else 4
-        rows = _up(2 * words + QUOTIENT_BITS // steps + 9, words)
+        rows = ceil_div(2 * words + QUOTIENT_BITS // steps + 9, words)
         self.division = QUOTIENT_BITS // steps
         self._loaded = 2
         self._exponents = deque([0, 0], maxlen=2)
@@ -62,7 +59,7 @@ class Norm:
     """Rows through LN to a sink."""
 
     def __init__(self, lanes: int, max_hidden: int) -> None:
-        banks = min(16, 2 + _up(30, _up(max_hidden, lanes)))
+        banks = min(16, 2 + ceil_div(30, ceil_div(max_hidden, lanes)))
         self.latency = _BEFORE_ROOT + max(1, (lanes - 1).bit_length())
         self.loaded = 0
         self._ends = deque([0] * banks, maxlen=banks)
@@ -91,8 +88,8 @@ class Entry:
 
     def __init__(self, words: int, lanes: int) -> None:
         self.words = words
-        self.stream_beats = _up(lanes, STREAM_VALUES)  # of one of its beats
-        self.pace = max(words, _up(words + _ENTRY_GAP, 2))
+        self.stream_beats = ceil_div(lanes, STREAM_VALUES)  # of one of its beats
+        self.pace = max(words, ceil_div(words + _ENTRY_GAP, 2))
         self.rows: list[int] = []  # of the open item: clock in which x has the row
         self.first = 0  # clock in which the open item's first beat was there
         self._open = self._last = 0

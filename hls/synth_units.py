@@ -19,6 +19,7 @@ from .cosim_softmax import SoftmaxConfig, softmax_module
 from .cosim_vector import norm_module, qu_module, vu_module
 from .qmm_protocol import QmmConfig
 from .rtl_limits import require_rtl
+from .sizes import ceil_div
 from .vector_protocol import NormConfig, VectorConfig
 from .verilator import RTL_FOLDER, Module
 
@@ -56,10 +57,6 @@ class UnitJob:
     lanes: int = 0
 
 
-def _up(count: int, unit: int) -> int:
-    return -(-count // unit)
-
-
 def _acc_bits(length: int, act_bits: int, weight_bits: int) -> int:
     worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
     return max(worst.bit_length() + 1, 17)
@@ -73,9 +70,10 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
     """
     require_rtl(config)
     simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
-    hidden, tokens = _up(config.max_hidden, simd), _up(config.max_tokens, simd)
-    k_words, w_words = max(hidden, tokens), config.weight_planes * _up(config.max_hidden, outputs) * hidden
-    kv_words = bits * max(_up(config.max_tokens, outputs) * hidden, _up(config.max_hidden, outputs) * tokens)
+    hidden, tokens = ceil_div(config.max_hidden, simd), ceil_div(config.max_tokens, simd)
+    token_tiles, hidden_tiles = ceil_div(config.max_tokens, outputs), ceil_div(config.max_hidden, outputs)
+    k_words, w_words = max(hidden, tokens), config.weight_planes * hidden_tiles * hidden
+    kv_words = bits * max(token_tiles * hidden, hidden_tiles * tokens)
     return QmmConfig(
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
@@ -94,10 +92,10 @@ def ffn_engine_config(config: AcceleratorConfig) -> QmmConfig:
     """
     require_rtl(config)
     simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
-    hidden, ffn = _up(config.max_hidden, simd), _up(config.max_ffn, simd)
+    hidden, ffn = ceil_div(config.max_hidden, simd), ceil_div(config.max_ffn, simd)
     k_words = max(hidden, ffn)
     w_words = config.weight_planes * max(
-        _up(config.max_ffn, outputs) * hidden, _up(config.max_hidden, outputs) * ffn
+        ceil_div(config.max_ffn, outputs) * hidden, ceil_div(config.max_hidden, outputs) * ffn
     )
     return QmmConfig(
         tokens=config.ffn_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=1,

@@ -44,8 +44,11 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
     parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
     sources = " ".join(job["sources"])
     boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
-    # Liberties that Verilator takes as well; none changes what is built.
-    flags = "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
+    # Liberties that Verilator takes as well, and no assertions: none changes what is built.
+    flags = (
+        "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
+        " --ignore-assertions"
+    )
     yosys.run(
         f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}"
     )

@@ -6,14 +6,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from batflow.errors import InputError
+
+from .config import AcceleratorConfig
 
 FAMILIES = ("xc7", "xcku", "xcvu", "xcau", "xcsu", "xczu", "xck", "xcu", "xcv", "xa", "xq")
 # Device, package, speed grade and what may follow it; 7-series names may join device and package.
 _PART = re.compile(
     r"(x\w+-[a-z]{2,4}\d{2,4}|x\w7[a-z]{1,2}\d+[a-z]*[a-z]{3}\d{3,4})(-\w+){1,3}", re.IGNORECASE
 )
+
+
+class ProjectTarget(Protocol):
+    """What every tool's target says."""
+
+    @property
+    def board(self) -> str:
+        """Name of the board, empty where a part was given."""
+
+    @property
+    def part(self) -> str:
+        """The part."""
+
+    @property
+    def clock_mhz(self) -> float:
+        """The clock to build for."""
 
 
 def check_part(part: str, board: str) -> None:
@@ -55,6 +74,22 @@ def check_folder(folder: Path, mark: str, tool: str) -> None:
     """
     if folder.exists() and not (folder / mark).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise InputError(f"{folder} is there and is no {tool} project of batflow; choose another folder")
+
+
+def project_mark(
+    note: str, top: str, target: ProjectTarget, parameters: Mapping[str, object], config: AcceleratorConfig
+) -> dict[str, object]:
+    """What a project's mark holds whatever the tool: what was built, for which part."""
+    return {
+        "note": note,
+        "top": top,
+        "board": target.board,
+        "part": target.part,
+        "clock_mhz": target.clock_mhz,
+        "parameters": dict(parameters),
+        "config": config.model_dump(),
+        "config_hash": config.config_hash(),
+    }
 
 
 def tcl_word(value: object) -> str:

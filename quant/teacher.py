@@ -8,11 +8,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from batflow.errors import FormatError
-from batflow.files import atomic_path
-
 from .classifier import Embeddings, Head, copy_layer
 from .config import LINEARS, BmtConfig
+from .parameters import read_parameters, refused_as, save_parameters
 from .precision import PreciseLinear
 from .pretrained import PretrainedEncoder
 from .softmax import float_softmax
@@ -79,14 +77,7 @@ class TeacherClassifier(nn.Module):
 
 def save_teacher(model: TeacherClassifier, path: Path) -> None:
     """Write the trained parameters (not the frozen embeddings) as safetensors."""
-    from safetensors.torch import save_file
-
-    with atomic_path(path) as temporary:
-        save_file(
-            {name: value.contiguous() for name, value in model.state_dict().items()},
-            str(temporary),
-            metadata={"config": model.config.model_dump_json()},
-        )
+    save_parameters(model, model.config, path, {})
 
 
 def load_teacher(path: Path, pretrained: PretrainedEncoder) -> TeacherClassifier:
@@ -95,14 +86,8 @@ def load_teacher(path: Path, pretrained: PretrainedEncoder) -> TeacherClassifier
     Raises:
         FormatError: the file is absent, corrupt or of another shape.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as handle:
-            config = BmtConfig.model_validate_json(handle.metadata()["config"])
-            state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    with refused_as(path, "a teacher file", "train the teacher again"):
+        config, _, state = read_parameters(path)
         model = TeacherClassifier(config, pretrained)
         model.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as exc:
-        raise FormatError(f"{path} is not a teacher file ({exc}); train the teacher again") from exc
     return model.eval()

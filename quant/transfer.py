@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 import torch
@@ -51,16 +52,23 @@ def continue_student(
     """
     _check_continuation(source.config, config)
     student = BmtClassifier(config, source.embeddings)
-    for own, given in zip(student.encoder.quant_layers(), source.encoder.quant_layers(), strict=True):
-        for name in LINEARS:
-            _copy_linear(own.linear[name], given.linear[name], form)
-        _copy_sites(own, given, set(SITES) - set(changed_sites(source.config, config)))
-        own.ln1.load_state_dict(given.ln1.state_dict())
-        own.ln2.load_state_dict(given.ln2.state_dict())
+    copy_layers(student, source, form)
     student.head.load_state_dict(source.head.state_dict())
     if source.config.bits == config.bits:
         student.frac_bits = list(source.frac_bits)
     return student.train(source.training)
+
+
+@torch.no_grad()
+def copy_layers(student: BmtClassifier, source: BmtClassifier, form: SplitForm = "binarybert") -> None:
+    """Copy every layer of ``source`` into ``student``, but for the quantizers of sites whose bits differ."""
+    kept = set(SITES) - set(changed_sites(source.config, student.config))
+    for own, given in zip(student.encoder.quant_layers(), source.encoder.quant_layers(), strict=True):
+        for name in LINEARS:
+            _copy_linear(own.linear[name], given.linear[name], form)
+        _copy_sites(own, given, kept)
+        own.ln1.load_state_dict(given.ln1.state_dict())
+        own.ln2.load_state_dict(given.ln2.state_dict())
 
 
 def changed_sites(before: BmtConfig, after: BmtConfig) -> tuple[str, ...]:
@@ -68,13 +76,14 @@ def changed_sites(before: BmtConfig, after: BmtConfig) -> tuple[str, ...]:
     return tuple(site for site in SITES if before.bits[site] != after.bits[site])
 
 
+def differing_fields(before: BmtConfig, after: BmtConfig, free: Collection[str]) -> list[str]:
+    """Return the fields outside of ``free`` in which two configs differ."""
+    fields = (name for name in BmtConfig.model_fields if name not in free)
+    return [name for name in fields if getattr(before, name) != getattr(after, name)]
+
+
 def _check_continuation(before: BmtConfig, after: BmtConfig) -> None:
-    free = {"bits", "weight"}
-    differing = [
-        name
-        for name in BmtConfig.model_fields
-        if name not in free and getattr(before, name) != getattr(after, name)
-    ]
+    differing = differing_fields(before, after, ("bits", "weight"))
     if differing:
         raise InputError(f"a student goes on with the same {differing[0]}; start it from its teacher instead")
     splits = before.weight == "ternary" and after.weight in TWO_PART_KINDS

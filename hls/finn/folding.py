@@ -8,6 +8,7 @@ powers of two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,9 +42,7 @@ def node_cycles(operator: Any) -> int:
         return compute
     if operator.get_nodeattr("mem_mode") != "dynamic":
         return compute
-    batches = 1
-    for size in list(operator.get_nodeattr("numInputVectors"))[:-1]:
-        batches *= int(size)
+    batches = math.prod(int(size) for size in list(operator.get_nodeattr("numInputVectors"))[:-1])
     words = int(operator.get_nodeattr("MH")) // int(operator.get_nodeattr("PE"))
     return max(compute, batches * int(operator.get_nodeattr("MW")) * words)
 
@@ -76,9 +75,7 @@ def _fold_node(operator: Any, target: int, part: str) -> int:
             operator.set_nodeattr(name, value)
         cycles = node_cycles(operator)
         missed = max(0, cycles - target)
-        work = 1
-        for value in factors.values():
-            work *= value
+        work = math.prod(factors.values())
         rank = (missed, int(operator.dsp_estimation(part)), work, factors.get("PE", 0))
         if best is None or rank < best[0]:
             best = (rank, factors, cycles)

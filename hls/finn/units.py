@@ -19,6 +19,7 @@ from ..reference.layernorm import layernorm
 from ..reference.qu import dyadic_sum, to_format
 from ..reference.softmax import softmax
 from ..reference.vu import residual
+from ..sizes import ceil_div
 from .stream_op import Stream, StreamOp
 
 # Attributes that several operators have, in the form that FINN asks for.
@@ -28,10 +29,6 @@ _SCALES: dict[str, Any] = {"M": ("ints", True, []), "C": ("ints", True, [])}
 _NORM: dict[str, Any] = {"gamma": ("ints", True, []), "beta": ("ints", True, [])}
 _SQUARE_LATENCY = 30
 """Clocks of LN between a row's last word and its first result, which the row buffers hide."""
-
-
-def _up(count: int, unit: int) -> int:
-    return -(-count // unit)
 
 
 def _lanes(unit: str, lanes: int) -> Area:
@@ -79,14 +76,14 @@ class BatSoftmax(StreamOp):
         """(words a row, rows of exponentials, quotient bits a clock), sized as in ``rtl/score_path.sv``."""
         words = self.integer("keys") // self.integer("SIMD")
         steps = 1 if words >= 25 else 2 if words >= 13 else 3 if words >= 9 else 4
-        rows = max(2, _up(2 * words + QUOTIENT_BITS // steps + 9, words))
+        rows = max(2, ceil_div(2 * words + QUOTIENT_BITS // steps + 9, words))
         return words, rows, steps
 
     def get_exp_cycles(self) -> int:
         """Rows times the pace of ``rtl/softmax.sv``."""
         words, rows, steps = self.sizes()
         division = QUOTIENT_BITS // steps
-        pace = max(words, division + 1, _up(2 * words + division + 9, rows))
+        pace = max(words, division + 1, ceil_div(2 * words + division + 9, rows))
         return self.integer("heads") * self.integer("rows") * pace
 
     def area(self) -> Area:
@@ -142,7 +139,7 @@ class BatLayerNorm(_Rows):
 
     def banks(self) -> int:
         """Row buffers that hide the root."""
-        return min(16, 2 + _up(_SQUARE_LATENCY, self.words))
+        return min(16, 2 + ceil_div(_SQUARE_LATENCY, self.words))
 
     def area(self) -> Area:
         """Unit, row buffers, tables."""

@@ -17,8 +17,8 @@ from batflow.files import atomic_path, write_json
 from ..config import AcceleratorConfig
 from ..csim_build import CONFIG_MEMBERS, ap_types_folder, config_header
 from ..program import EncoderProgram
-from ..vendor import check_folder, check_part, check_vlnv
-from .golden import Golden, golden_vectors
+from ..vendor import check_folder, check_part, check_vlnv, project_mark
+from .golden import golden_vectors
 from .hls_check import require_synthesizable
 from .hls_sources import synthesizable_sources
 from .readme import readme_text
@@ -69,7 +69,9 @@ def write_vitis_project(
             (temporary / name).write_bytes(content)
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
-        write_json(temporary / MARK, {**_mark(config, target, golden), "checked": checked})
+        parameters = {member: getattr(config, field) for member, field in CONFIG_MEMBERS.items()}
+        mark = project_mark(NOTE, TOP, target, parameters, config)
+        write_json(temporary / MARK, mark | {"program_hash": golden.program_hash, "checked": checked})
     return checked
 
 
@@ -106,17 +108,3 @@ def _with_depth(text: str, words: int) -> str:
     if text.count(_IMAGE_PORT) != 1:
         raise FormatError(f"bat_top.cpp has not one pragma with {_IMAGE_PORT!r}; install batflow again")
     return text.replace(_IMAGE_PORT, f"{_IMAGE_PORT}depth = {words} ")
-
-
-def _mark(config: AcceleratorConfig, target: VitisTarget, golden: Golden) -> dict[str, object]:
-    return {
-        "note": NOTE,
-        "top": TOP,
-        "board": target.board,
-        "part": target.part,
-        "clock_mhz": target.clock_mhz,
-        "parameters": {member: getattr(config, field) for member, field in CONFIG_MEMBERS.items()},
-        "program_hash": golden.program_hash,
-        "config": config.model_dump(),
-        "config_hash": config.config_hash(),
-    }

@@ -14,7 +14,7 @@ from batflow.files import atomic_path, write_json
 
 from ..config import AcceleratorConfig
 from ..cosim_build import TOP, rtl_sources
-from ..vendor import check_folder, check_part, check_vlnv
+from ..vendor import check_folder, check_part, check_vlnv, project_mark
 from ..verilator import RTL_FOLDER
 from .settings import NOTE, Target, clock_text, makefile_text, settings_text, wrapper_header
 from .wrapper import WRAPPER, parameter_texts, wrapper_text
@@ -55,18 +55,5 @@ def write_vivado_project(config: AcceleratorConfig, target: Target, folder: Path
             shutil.copyfile(path, temporary / path.name)
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
-        write_json(temporary / MARK, _mark(config, target, parameters))
+        write_json(temporary / MARK, project_mark(NOTE, TOP, target, parameters, config))
     return [folder / name for name in names]
-
-
-def _mark(config: AcceleratorConfig, target: Target, parameters: dict[str, str]) -> dict[str, object]:
-    return {
-        "note": NOTE,
-        "top": TOP,
-        "board": target.board,
-        "part": target.part,
-        "clock_mhz": target.clock_mhz,
-        "parameters": parameters,
-        "config": config.model_dump(),
-        "config_hash": config.config_hash(),
-    }

@@ -9,6 +9,7 @@ import pytest
 
 from batflow.errors import EngineError, FormatError, InputError
 from batflow.files import read_json, write_json
+from batflow.hls import synth
 from benchmarks import comparison, comparison_synth
 from benchmarks.comparison import figures_of, launch, main, one, run
 from benchmarks.comparison_cases import CASES, Case, choose
@@ -182,17 +183,18 @@ def test_a_stitched_graph_is_copied_with_what_slang_needs(tmp_path: Path) -> Non
 def test_a_synthesis_is_kept_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def fake(job: dict[str, Any]) -> dict[str, float]:
+    def fake(job: dict[str, Any], progress: object) -> dict[str, Any]:
         asked.append(job["parameters"])
-        return {"lut": 8}
+        return {"m": {"cells": {"LUT6": 8}, "instances": []}}
 
     monkeypatch.setenv("BATFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(comparison_synth, "find_yosys", lambda: "yosys 0")
-    monkeypatch.setattr(comparison_synth, "_run", fake)
+    monkeypatch.setattr(synth, "find_yosys", lambda: "yosys 0")
+    monkeypatch.setattr(synth, "_run", fake)
     source = tmp_path / "m.sv"
     source.write_text("module m; endmodule")
+    counts = {"lut": 8, "ff": 0, "bram36": 0, "uram": 0, "dsp": 0}
     for _ in range(2):
-        assert comparison_synth.synthesize("m", [source], {"N": 1}) == {"lut": 8}
+        assert comparison_synth.synthesize("m", [source], {"N": 1}) == counts
     source.write_text("module m; wire w; endmodule")
     comparison_synth.synthesize("m", [source], {"N": 1})
     comparison_synth.synthesize("m", [source], {"N": 2})
