@@ -21,9 +21,9 @@ from typing import Any
 
 from batflow.errors import EngineError, FormatError
 from batflow.files import read_json
-from batflow.flow.check_steps import hls4ml_rung
 from batflow.flow.engines import ReferenceRung
 from batflow.flow.run_folder import open_run
+from batflow.flow.sampled_rungs import hls4ml_rung
 from batflow.flow.sentences import held_out
 from batflow.flow.verify import climb
 from batflow.hls.packing import WeightKind

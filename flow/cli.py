@@ -163,10 +163,19 @@ for _name, _text in (
     ("export", "Write model.onnx (QONNX) from the trained student."),
     ("lower", "Lower model.onnx to the integer program."),
     ("csim", "Run held-out sentences through the HLS C++ kernels."),
-    ("verify", "Compare the integer logits of every engine, with a negative control."),
     ("report", "Write report.html from the results in the run folder."),
 ):
     _add_step(_name, _text)
+
+
+@app.command()
+def verify(run: Run, force: Force = False, runs: Runs = DEFAULT_RUNS) -> None:
+    """Compare the integer logits of every engine, with a negative control."""
+    from .ladder_table import ladder_table
+
+    folder = open_run(*_place(run, runs))
+    _pipeline(folder, "verify", "verify", force=force, resume=f"batflow verify {run}")
+    console.print(ladder_table(folder))
 
 
 @app.command()
