@@ -28,7 +28,7 @@ from .synth_report import SynthReport, unit_from_json, unit_tree
 
 FAMILIES = ("xcup", "xcu", "xc7")
 _WORKER = "batflow.hls.synth_worker"
-_CODE = ("synth.py", "synth_worker.py", "synth_merge.py", "synth_report.py")
+_CODE = ("synth.py", "synth_worker.py", "synth_merge.py", "synth_split.py", "synth_report.py")
 
 Progress = Callable[[int, int, str], None]
 """Called as ``progress(done, total, stage)``."""

@@ -31,7 +31,7 @@ _SHARED = ("axis_skid", "sdp_ram", "block_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
 _PARTS = (
-    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "result_drain", "tile_store", "weight_side"),
+    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", *_ARRAY, "result_drain", "tile_store", "weight_side"),
     *("qu", "vu", "softmax", "layernorm", "entry", "mha_buffers", "plane_buffer", "act_feeder", "kv_feeder"),
     *("tile_reorder", "tile_transpose", "plane_writer", "residual_buffer", "result_router", "pair_join"),
     *("module_memory", "mha_sequencer", "ffn_sequencer", "module_tail", "score_path", "head_results"),
