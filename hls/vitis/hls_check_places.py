@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from .hls_check_clang import Tree, real, skipped
-from .hls_check_pragmas import ANY, FORMS, FUNCTION, LOOP, TOP, Pragma, find_pragmas, pragma_faults
+from .hls_check_pragmas import Pragma, find_pragmas, pragma_faults
 from .hls_check_rules import Found
+from .hls_check_table import ANY, FUNCTION, LOOP, REGION, TOP, PragmaForm
 
 _FUNCTIONS = ("FUNCTION_DECL", "FUNCTION_TEMPLATE", "CXX_METHOD", "CONSTRUCTOR", "DESTRUCTOR", "LAMBDA_EXPR")
 _LOOPS = ("FOR_STMT", "WHILE_STMT", "DO_STMT", "CXX_FOR_RANGE_STMT")
 _DECLARATIONS = ("DECL_STMT", "NULL_STMT", "STATIC_ASSERT")
-_OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Names:
-    """A declared name, and the bytes in which it can be used."""
+    """A declared name, the bytes in which it can be used, and whether it is a function's parameter."""
 
     name: str
     start: int
     end: int
+    parameter: bool
 
 
 @dataclass
@@ -55,9 +56,10 @@ class Layout:
         around = [block for block in self.blocks if block.holds(offset)]
         return min(around, key=lambda block: block.end - block.start, default=None)
 
-    def visible(self, name: str, offset: int) -> bool:
-        """Whether ``name`` is declared before ``offset`` in a scope around it."""
-        return any(n.name == name and n.start < offset < n.end for n in self.names)
+    def visible(self, name: str, offset: int) -> Names | None:
+        """The innermost ``name`` that is declared before ``offset`` in a scope around it."""
+        found = [n for n in self.names if n.name == name and n.start < offset < n.end]
+        return max(found, key=lambda n: n.start, default=None)
 
 
 def pragma_findings(tree: Tree, top: str) -> Iterator[Found]:
@@ -87,13 +89,13 @@ def _layouts(tree: Tree) -> dict[Path, Layout]:
 def _collect(cursor: Any, parent: Any, function: Any, scope_end: int, layout: Layout) -> None:
     kind, extent = cursor.kind.name, cursor.extent
     if kind in ("VAR_DECL", "PARM_DECL", "FIELD_DECL"):
-        layout.names.append(Names(cursor.spelling, extent.start.offset, scope_end))
+        layout.names.append(Names(cursor.spelling, extent.start.offset, scope_end, kind == "PARM_DECL"))
     if kind in _FUNCTIONS:
         function = cursor
         scope_end = extent.end.offset
     if kind == "COMPOUND_STMT":
         holder = parent.kind.name
-        form = FUNCTION if holder in _FUNCTIONS else LOOP if holder in _LOOPS else _OTHER
+        form = FUNCTION if holder in _FUNCTIONS else LOOP if holder in _LOOPS else REGION
         layout.blocks.append(Block(extent.start.offset, extent.end.offset, form, cursor, function))
     if kind in ("COMPOUND_STMT", *_LOOPS):
         scope_end = extent.end.offset
@@ -102,7 +104,7 @@ def _collect(cursor: Any, parent: Any, function: Any, scope_end: int, layout: La
 
 
 def _place_faults(pragma: Pragma, layout: Layout, top: str) -> Iterator[tuple[str, str]]:
-    form = FORMS.get(pragma.name)
+    form = pragma.form
     if form is None:
         return
     title = f"#pragma HLS {pragma.name}"
@@ -110,33 +112,40 @@ def _place_faults(pragma: Pragma, layout: Layout, top: str) -> Iterator[tuple[st
     if block is None:
         yield "pragma-place", f"{title} stands outside every function body; move it into one"
         return
-    if TOP in form.places:
-        if block.kind != FUNCTION or block.function.spelling != top:
-            yield "pragma-place", f"{title} belongs into the body of the top function {top} alone"
-            return
-    elif ANY not in form.places and block.kind not in form.places:
-        where = " or a ".join(form.places)
-        yield "pragma-place", f"{title} must stand directly in the body of a {where}; move it"
+    if not _is_place(form, block, top):
+        places = [f"the {TOP} {top}" if place == TOP else f"a {place}" for place in form.places]
+        yield "pragma-place", f"{title} must stand directly in the body of {' or '.join(places)}; move it"
         return
     if form.first:
         before = [c for c in block.body.get_children() if c.extent.start.offset < pragma.offset]
         if any(child.kind.name not in _DECLARATIONS for child in before):
             yield "pragma-place", f"{title} must stand before the statements of its {block.kind}; move it up"
-    yield from _name_faults(pragma, title, block, layout)
+    for option, _ in pragma.options():
+        if option in form.loops and block.kind != LOOP:
+            yield "pragma-place", f"{title}: {option} is for loops; leave it out in a {block.kind}"
+    yield from _name_faults(pragma, title, form, layout)
 
 
-def _name_faults(pragma: Pragma, title: str, block: Block, layout: Layout) -> Iterator[tuple[str, str]]:
-    for option in ("variable", "port"):
+def _is_place(form: PragmaForm, block: Block, top: str) -> bool:
+    is_top = block.kind == FUNCTION and block.function.spelling == top
+    return ANY in form.places or block.kind in form.places or (is_top and TOP in form.places)
+
+
+def _name_faults(pragma: Pragma, title: str, form: PragmaForm, layout: Layout) -> Iterator[tuple[str, str]]:
+    for option in ("variable", "port", "ports"):
+        if pragma.name == "cache" and option == "ports":  # there a number
+            continue
         for value in filter(None, pragma.value(option).split(",")):
             name = re.match(r"\w*", value)
             root = name.group() if name else ""
             if (root == "return" and option == "port") or root == "this":
                 continue
-            if not layout.visible(root, pragma.offset):
-                yield (
-                    "pragma-variable",
-                    f"{title}: {root or value} is not declared before it; mend the name",
-                )
+            found = layout.visible(root, pragma.offset)
+            if found is None:
+                text = f"{title}: {root or value} is not declared before it; mend the name"
+                yield "pragma-variable", text
+            elif form.parameter and not found.parameter:
+                yield "pragma-variable", f"{title}: {root} is no parameter of the function; name one"
 
 
 def _form_faults(path: Path, pragma: Pragma, layout: Layout) -> Iterator[Found]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HLS pragmas as text: the table of what Vitis HLS documents (UG1399, 2024.x and 2025.x), and its check.
+"""HLS pragmas as text: finding them, and holding their words against the table.
 
 Names and options are compared without regard to case, as the tool does.
 """
@@ -8,121 +8,20 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from .hls_check_combinations import combination_faults
+from .hls_check_table import FORMS, INTERFACES, REPLACED, REPLACED_OPTIONS, PragmaForm
 
 OTHER_PRAGMAS = {"once", "gcc", "clang", "stdc", "push_macro", "pop_macro", "message"}
 """What may follow ``#pragma`` beside ``HLS``."""
-FUNCTION, LOOP, ANY, TOP = "function", "loop", "any", "top"
+OLD_PRAGMAS = {"ap", "autopilot"}
+"""What Vivado HLS took for ``HLS``."""
 
-_PARTITION = ("complete", "block", "cyclic")
-_MODES = (
-    *("ap_none", "ap_vld", "ap_ovld", "ap_ack", "ap_hs", "ap_fifo", "ap_memory", "ap_stable", "bram"),
-    *("axis", "m_axi", "s_axilite", "ap_ctrl_none", "ap_ctrl_hs", "ap_ctrl_chain"),
-)
-
-
-@dataclass(frozen=True)
-class PragmaForm:
-    """What one pragma may hold and where it may stand.
-
-    ``values``: option -> the words that it may have (empty: any expression). ``flags``: words without a
-    value. ``bare``: option -> words that may also stand without ``option =``. ``needs``: options that must
-    be there. ``places``: kinds of block whose body it must stand in directly. ``first``: it must stand
-    before every statement of that block.
-    """
-
-    places: tuple[str, ...]
-    values: dict[str, tuple[str, ...]]
-    flags: tuple[str, ...] = ()
-    bare: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    first: bool = False
-
-
-def _options(*names: str, **values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    return {**dict.fromkeys(names, ()), **values}
-
-
-_SPLIT = PragmaForm(
-    (ANY,), _options("variable", "factor", "dim", type=_PARTITION), ("off",), ("type",), ("variable",)
-)
-_OPERATION = _options("variable", "op", "impl", "latency")
-FORMS: dict[str, PragmaForm] = {
-    "aggregate": PragmaForm(
-        (ANY,), _options("variable", compact=("bit", "byte", "none", "auto")), needs=("variable",)
-    ),
-    "alias": PragmaForm((FUNCTION,), _options("ports", "distance", "offset"), needs=("ports",)),
-    "allocation": PragmaForm(
-        (FUNCTION, LOOP),
-        _options("instances", "limit", type=("function", "operation")),
-        bare=("type",),
-        needs=("type", "instances", "limit"),
-    ),
-    "array_partition": _SPLIT,
-    "array_reshape": PragmaForm(
-        _SPLIT.places, _SPLIT.values, (*_SPLIT.flags, "object"), _SPLIT.bare, ("variable",)
-    ),
-    "array_stencil": PragmaForm((LOOP,), _options("variable"), ("off",), needs=("variable",)),
-    "bind_op": PragmaForm((ANY,), _OPERATION, needs=("variable", "op")),
-    "bind_storage": PragmaForm(
-        (ANY,),
-        _options(
-            *("variable", "latency"),
-            type=("fifo", "ram_1p", "ram_1wnr", "ram_2p", "ram_s2p", "ram_t2p", "rom_1p", "rom_2p", "rom_np"),
-            impl=("bram", "bram_ecc", "lutram", "uram", "uram_ecc", "srl", "memory", "auto"),
-        ),
-        needs=("variable", "type"),
-    ),
-    "cache": PragmaForm((FUNCTION,), _options("port", "lines", "depth", "ways", "users", "burst")),
-    "dataflow": PragmaForm((FUNCTION, LOOP), {}, ("disable_start_propagation",), first=True),
-    "dependence": PragmaForm(
-        (FUNCTION, LOOP),
-        _options(
-            *("variable", "distance"),
-            **{"class": ("array", "pointer")},
-            type=("inter", "intra"),
-            direction=("raw", "war", "waw"),
-            dependent=("true", "false"),
-        ),
-        bare=("class", "type", "direction", "dependent"),
-    ),
-    "disaggregate": PragmaForm((ANY,), _options("variable"), needs=("variable",)),
-    "expression_balance": PragmaForm((FUNCTION, LOOP), {}, ("off",)),
-    "function_instantiate": PragmaForm((FUNCTION,), _options("variable"), needs=("variable",)),
-    "inline": PragmaForm((FUNCTION,), {}, ("off", "recursive"), first=True),
-    "interface": PragmaForm(
-        (TOP,),
-        _options(
-            *("port", "bundle", "register_mode", "depth", "clock", "name", "num_read_outstanding"),
-            *("num_write_outstanding", "max_read_burst_length", "max_write_burst_length", "latency"),
-            *("max_widen_bitwidth", "storage_type", "storage_impl", "offset", "channel", "interrupt"),
-            mode=_MODES,
-        ),
-        ("register", "direct_io"),
-        ("mode",),
-        ("port", "mode"),
-    ),
-    "latency": PragmaForm((ANY,), _options("min", "max")),
-    "loop_flatten": PragmaForm((LOOP,), {}, ("off",), first=True),
-    "loop_merge": PragmaForm((FUNCTION, LOOP), {}, ("force",), first=True),
-    "loop_tripcount": PragmaForm((LOOP,), _options("min", "max", "avg"), needs=("max",)),
-    "occurrence": PragmaForm((ANY,), _options("cycle"), ("off",)),
-    "performance": PragmaForm((FUNCTION, LOOP), _options("target_ti", "target_tl", "unit", "assume_ti")),
-    "pipeline": PragmaForm(
-        (FUNCTION, LOOP), _options("ii", style=("stp", "flp", "frp")), ("off", "rewind"), first=True
-    ),
-    "protocol": PragmaForm((ANY,), _options(mode=("floating", "fixed")), bare=("mode",)),
-    "reset": PragmaForm((ANY,), _options("variable"), ("off",), needs=("variable",)),
-    "stable": PragmaForm((FUNCTION,), _options("variable"), needs=("variable",)),
-    "stream": PragmaForm(
-        (ANY,),
-        _options("variable", "depth", type=("fifo", "pipo", "shared", "unsync")),
-        ("off",),
-        needs=("variable",),
-    ),
-    "top": PragmaForm((FUNCTION,), _options("name"), needs=("name",)),
-    "unroll": PragmaForm((LOOP,), _options("factor", off=("true",)), ("skip_exit_check", "off"), first=True),
-}
+_INSIDE = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+_CONDITION = re.compile(rf"if\s*{_INSIDE}\s*", re.IGNORECASE)
+_WORD = re.compile(rf"(?:[^\s()]|{_INSIDE})+")
 
 
 @dataclass(frozen=True)
@@ -139,17 +38,29 @@ class Pragma:
         return self.text.split(maxsplit=1)[:1] == ["HLS"]
 
     @property
+    def words(self) -> str:
+        """What follows ``HLS``; a condition ``if (...)`` before the name is left out."""
+        rest = self.text.split(maxsplit=1)[1:] if self.is_hls else []
+        return _CONDITION.sub("", rest[0], count=1) if rest and _CONDITION.match(rest[0]) else "".join(rest)
+
+    @property
     def name(self) -> str:
         """Its name in lower case, empty when there is none."""
-        words = self.text.split()
-        return words[1].lower() if self.is_hls and len(words) > 1 else ""
+        return "".join(self.words.split(maxsplit=1)[:1]).lower()
+
+    @property
+    def form(self) -> PragmaForm | None:
+        """Its row of the table; of INTERFACE the one of its mode. None: there is no such pragma."""
+        if self.name != "interface":
+            return FORMS.get(self.name)
+        words = (value.lower() if name == "mode" else name for name, value in self.options())
+        return next((INTERFACES[word] for word in words if word in INTERFACES), FORMS["interface"])
 
     def options(self) -> list[tuple[str, str]]:
-        """Option and value of each word behind the name; a word alone has value "". Spaces at ``=`` count
-        for nothing, nor do those inside brackets."""
-        rest = self.text.split(maxsplit=2)[2:] if self.is_hls else []
-        joined = re.sub(r"\s*=\s*", "=", rest[0] if rest else "")
-        words = re.findall(r"(?:[^\s()]|\((?:[^()]|\([^()]*\))*\))+", joined)
+        """Option and value of each word behind the name; a word alone has value "". Spaces at ``=`` and
+        ``,`` count for nothing, nor do those inside brackets."""
+        rest = "".join(self.words.split(maxsplit=1)[1:])
+        words = _WORD.findall(re.sub(r"\s*([=,])\s*", r"\1", rest))
         return [(w.split("=", 1)[0].lower(), w.split("=", 1)[1] if "=" in w else "") for w in words]
 
     def value(self, option: str) -> str:
@@ -181,44 +92,69 @@ def _nearest(word: str, known: list[str]) -> str:
 
 def pragma_faults(pragma: Pragma) -> list[tuple[str, str]]:
     """Return what is wrong with the words of ``pragma``, as (rule, text) pairs."""
+    form = pragma.form if pragma.is_hls else None
+    if form is None:
+        return [("pragma-name", text) for text in _name_faults(pragma)]
+    title = f"#pragma HLS {pragma.name}"
+    return [("pragma-option", f"{title}{text}") for text in _word_faults(pragma, form)]
+
+
+def _name_faults(pragma: Pragma) -> Iterator[str]:
     first = pragma.text.split(maxsplit=1)[0] if pragma.text else ""
     if not pragma.is_hls:
-        if first.lower() in OTHER_PRAGMAS:
-            return []
-        return [("pragma-name", f"#pragma {first} is unknown and would be ignored; write #pragma HLS")]
-    form = FORMS.get(pragma.name)
-    if form is None:
+        if first.lower() in OLD_PRAGMAS:
+            yield f"#pragma {first} is of Vivado HLS; write #pragma HLS"
+        elif first.lower() not in OTHER_PRAGMAS:
+            yield f"#pragma {first} is unknown and would be ignored; write #pragma HLS"
+    elif pragma.name in REPLACED:
+        yield f"#pragma HLS {pragma.name} is no longer taken; {REPLACED[pragma.name]}"
+    else:
         near = _nearest(pragma.name, sorted(FORMS))
-        return [("pragma-name", f"#pragma HLS {pragma.name} is unknown and would be ignored{near}")]
-    faults = []
-    given = set()
+        yield f"#pragma HLS {pragma.name} is unknown and would be ignored{near}"
+
+
+def _word_faults(pragma: Pragma, form: PragmaForm) -> Iterator[str]:
+    words = [_replaced(pragma.name, form, option, value) for option, value in pragma.options()]
+    old = [word for word in words if word]
+    if old:
+        yield from (f": {word} is no longer taken; {REPLACED_OPTIONS[pragma.name, word]}" for word in old)
+        return
+    given: dict[str, str] = {}
+    faults: list[str] = []
     for option, value in pragma.options():
-        if not value and option not in form.flags:
-            place = next((name for name in form.bare if option in form.values[name]), None)
-            if place is not None:
-                given.add(place)
-                continue
-        given.add(option)
-        faults += _option_faults(pragma.name, form, option, value)
-    faults += [
-        ("pragma-option", f"#pragma HLS {pragma.name} needs {option} =; add it")
-        for option in form.needs
-        if option not in given
-    ]
-    return faults
+        faults += _option_faults(form, option, value)
+        place = _place_of(form, option) if not value else None
+        key, word = (place, option) if place is not None else (option, value.lower())
+        if key in given:
+            faults.append(f" has {key} twice; leave one out")
+        given[key] = word
+    faults += [f" needs {option} =; add it" for option in form.needs if option not in given]
+    if [option for option in given if option in form.order] != [o for o in form.order if o in given]:
+        faults.append(f": {' must stand before '.join(form.order)}; change their order")
+    yield from faults or (f": {text}" for text in combination_faults(pragma.name, given))
 
 
-def _option_faults(name: str, form: PragmaForm, option: str, value: str) -> list[tuple[str, str]]:
-    if not value and option in form.flags:
-        return []
+def _replaced(name: str, form: PragmaForm, option: str, value: str) -> str:
+    """The word that the tool no longer takes, "" if it takes them all."""
+    words = (option, value.lower() if option in form.bare else "")
+    return next((word for word in words if (name, word) in REPLACED_OPTIONS), "")
+
+
+def _place_of(form: PragmaForm, word: str) -> str | None:
+    """The option that ``word`` is a value of, where it may stand without ``option =``."""
+    if word in form.flags or word in form.values:
+        return None
+    return next((option for option in form.bare if word in form.values[option]), None)
+
+
+def _option_faults(form: PragmaForm, option: str, value: str) -> Iterator[str]:
+    if not value and (option in form.flags or _place_of(form, option) is not None):
+        return
     if option not in form.values:
         words = [*form.values, *form.flags, *(word for key in form.bare for word in form.values[key])]
         near = _nearest(option, sorted(set(words))) if words else "; it takes none"
-        return [("pragma-option", f"#pragma HLS {name} has no option {option}{near}")]
-    if not value:
-        return [("pragma-option", f"#pragma HLS {name}: {option} has no value; write {option} = ...")]
-    allowed = form.values[option]
-    if allowed and value.lower() not in allowed:
-        near = _nearest(value.lower(), list(allowed))
-        return [("pragma-option", f"#pragma HLS {name}: {option} cannot be {value}{near}")]
-    return []
+        yield f" has no option {option}{near}"
+    elif not value:
+        yield f": {option} has no value; write {option} = ..."
+    elif form.values[option] and value.lower() not in form.values[option]:
+        yield f": {option} cannot be {value}{_nearest(value.lower(), list(form.values[option]))}"
