@@ -275,12 +275,19 @@ def synth(
     unit: Annotated[list[str] | None, typer.Option(help="This unit alone; repeatable.")] = None,
     board: Annotated[str | None, typer.Option(help="Board to give shares of.")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    place: Annotated[bool, typer.Option("--place", help="Clock on ECP5 by open place and route.")] = False,
 ) -> None:
     """Count LUT, FF, CARRY, BRAM, URAM and DSP of a config's units by open synthesis."""
+    from .place import place_file
     from .synth import synthesize_file
 
     with resumable(f"batflow synth {config}"):
-        console.print(synthesize_file(config, unit, board, output, errors))
+        if place and board:
+            raise InputError("--place routes for ECP5, not for a board; leave out --board")
+        if place:
+            console.print(place_file(config, unit, output, errors))
+        else:
+            console.print(synthesize_file(config, unit, board, output, errors))
 
 
 @app.command()

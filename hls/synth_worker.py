@@ -25,6 +25,10 @@ from .synth_split import split_modules
 _FLOW = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells", "map_ffs")
 _LAST = "map_luts"
 _LIBRARY = "library"
+# Liberties that Verilator takes as well, and no assertions: none changes what is built.
+SLANG_FLAGS = (
+    "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions --ignore-assertions"
+)
 _ROUNDS = 4  # constants cross one level of hierarchy a round
 
 
@@ -49,14 +53,8 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
     parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
     sources = " ".join(job["sources"])
     boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
-    # Liberties that Verilator takes as well, and no assertions: none changes what is built.
-    flags = (
-        "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
-        " --ignore-assertions"
-    )
-    yosys.run(
-        f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}"
-    )
+    options = f"--keep-hierarchy -D SYNTHESIS {SLANG_FLAGS} {boxes}"
+    yosys.run(f"read_slang {options} --top {job['top']} {parameters} {sources}")
 
 
 def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:
