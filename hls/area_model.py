@@ -55,6 +55,8 @@ channels and 24 accumulator bits, or 128 keys and 18 score bits; 25 at LANES 2).
 """
 ENGINE = Area(lut=1000, ff=1500, dsp=1)
 """Loaders, queues and control of a QMM engine, whose slices and multiplexers are counted by their width."""
+TRANSPOSE = Area(lut=260, ff=300)
+"""Walks of ``rtl/tile_transpose.sv``; a bit that it holds takes 0.55 LUTs to choose, by six syntheses."""
 CONTROL = Area(lut=2500, ff=4000, dsp=1)
 """Once a module: sequencer, readers, feeds, queues, walks."""
 SHELL = Area(lut=3000, ff=4500)
@@ -149,6 +151,14 @@ def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, wor
     return memory(chunk, depth) * (banks * columns)
 
 
+def transpose(config: AcceleratorConfig) -> Area:
+    """V on its way to its buffer: a memory a token, the choice of the channels that leave."""
+    tokens, lanes, bits = config.qmm_tokens, config.vu_lanes, config.max_bits
+    held, written = tokens * lanes * bits, config.v_channels * gcd(tokens, 64) * bits
+    memories = memory(lanes * bits, 2 * config.qmm_outputs // lanes) * tokens
+    return TRANSPOSE + memories + Area(lut=0.55 * held, ff=held + written)
+
+
 def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
     words = ceil_div(config.max_hidden, config.vu_lanes)
@@ -198,13 +208,12 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mid = _planes(config, tokens, hidden, banks, simd, 2) + _planes(config, tokens, ffn, banks, simd, 1)
     weights = planes * ceil_div(hidden, outputs) * words
     ffn_weights = planes * max(ceil_div(ffn, outputs) * words, ceil_div(hidden, outputs) * ffn_words)
-    transpose = Area(lut=lanes * gcd(mha_tokens, 64) * bits / 2)
     scores = memory(32 * lanes, 2 * mha_tokens * ceil_div(tokens, lanes))
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),
         "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
-        "mha_buffers": buffers + transpose,
+        "mha_buffers": buffers + transpose(config),
         "mha_qu": _lanes(config, "qu") + _tables(config, ceil_div(hidden, lanes)),
         "softmax": _lanes(config, "softmax") + scores,
         "mha_tail": _tail(config, mha_tokens, uram),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from batflow.hls.area_model import LANE_COSTS, area, memory, popcount_luts, total
+from batflow.hls.area_model import LANE_COSTS, area, memory, popcount_luts, total, transpose
 from batflow.hls.config import AcceleratorConfig
+from batflow.hls.synth_qor import TRANSPOSE
 
 CONFIG = AcceleratorConfig(
     max_hidden=128, max_heads=2, max_ffn=256, max_tokens=32, max_bits=2, qmm_outputs=16, vu_lanes=8,
@@ -46,6 +47,12 @@ def test_lane_costs_meet_the_committed_synthesis(unit: str) -> None:
     once, lane = LANE_COSTS[unit]
     logic = record["total"]["lut"] - record["total"]["lut_memory"]
     assert once.lut + lanes * lane.lut == pytest.approx(logic, rel=0.05)
+
+
+def test_the_transposition_meets_the_committed_synthesis() -> None:
+    record = json.loads((QOR / "tile_transpose.json").read_text())["total"]
+    found = transpose(TRANSPOSE)
+    assert (found.lut, found.ff) == pytest.approx((record["lut"], record["ff"]), rel=0.1)
 
 
 @pytest.mark.parametrize(
