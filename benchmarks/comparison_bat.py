@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from batflow.hls import area_model
 from batflow.hls.area_model import area, total
-from batflow.hls.config import AcceleratorConfig
+from batflow.hls.config import AcceleratorConfig, load_config
 from batflow.hls.cosim import CosimEngine
 from batflow.hls.cosim_build import build_cosim
 from batflow.hls.cycle_model import predict, program_shape
@@ -31,11 +32,7 @@ from benchmarks.comparison_synth import COUNTS, counts
 
 Tell = Callable[..., None]
 KINDS: dict[str, WeightKind] = {"W1A4": "binary", "W2A4": "ternary"}
-LEAST = AcceleratorConfig(
-    max_layers=1, max_hidden=128, max_heads=4, max_ffn=512, max_tokens=32, max_bits=4, weight_planes=2,
-    qmm_tokens=2, qmm_outputs=8, qmm_simd_bits=64, vu_lanes=4, ln_lanes=4, softmax_lanes=4,
-    weight_bus_bits=128, activation_tokens=1,
-)  # fmt: skip
+LEAST = load_config(Path(area_model.__file__).parent / "configs" / "least.yaml")
 """The least array that the RTL takes; both weight formats, maxima of the largest case."""
 DEMO = AcceleratorConfig(
     max_layers=2,
