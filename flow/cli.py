@@ -220,13 +220,14 @@ def cosim(
     config: Annotated[Path | None, typer.Option(help="YAML file with an accelerator config.")] = None,
     in_flight: Annotated[int | None, typer.Option(min=1, max=2, help="Sequences at a time.")] = None,
     wave: Annotated[str | None, typer.Option(help="START:END:FILE: clocks to write as a waveform.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Runs side by side; a core each.")] = 1,
     force: Force = False,
     runs: Runs = DEFAULT_RUNS,
 ) -> None:
     """Run held-out sentences on the accelerator's SystemVerilog under Verilator: cosim.json."""
     from .cosim import CosimOptions, cosim_table, run_cosim
 
-    folder, options = open_run(*_place(run, runs)), CosimOptions(sentences, config, in_flight, wave)
+    folder, options = open_run(*_place(run, runs)), CosimOptions(sentences, config, in_flight, wave, jobs)
     if options == CosimOptions():
         _pipeline(folder, "cosim", "cosim", force=force, resume=f"batflow cosim {run}")
     else:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Held-out sentences on the accelerator's RTL: integers against the reference, cycles by its counters.
 
-The first sentence runs alone, for the latency; then all of them in one batch, for the busy shares.
+The first sentence runs alone, for the latency; all of them run in one batch, for the busy shares, or in
+several side by side (``jobs``), whose clocks add up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +24,7 @@ from batflow.errors import FormatError, InputError, MismatchError
 from batflow.files import read_json, write_json
 from batflow.hls.config import AcceleratorConfig, load_config
 from batflow.hls.cosim import CosimEngine
+from batflow.hls.cosim_jobs import BatchRun, Rows, deal, joined, run_batches
 from batflow.hls.csim import CsimResult
 from batflow.hls.packing import Int64
 from batflow.hls.program import EncoderProgram
@@ -44,13 +45,14 @@ class CosimOptions:
     """What ``batflow cosim`` may change: None leaves the run's own.
 
     ``sentences``: how many. ``config``: an accelerator config file. ``in_flight``: 1 or 2 sequences.
-    ``wave``: START:END:FILE, clocks since the engine was opened.
+    ``wave``: START:END:FILE, clocks since the engine was opened. ``jobs``: runs side by side.
     """
 
     sentences: int | None = None
     config: Path | None = None
     in_flight: int | None = None
     wave: str | None = None
+    jobs: int = 1
 
 
 def cosim_config(program: EncoderProgram, options: CosimOptions) -> AcceleratorConfig:
@@ -117,8 +119,17 @@ def differences(
     return wrong, first
 
 
-def _embedded(program: EncoderProgram, sentences: Sequence[Sentence]) -> list[npt.NDArray[np.int16]]:
+def _embedded(program: EncoderProgram, sentences: Sequence[Sentence]) -> Rows:
     return [embed(program.host, np.array(s.ids), np.array(s.types)).astype(np.int16) for s in sentences]
+
+
+def _one_engine(program: EncoderProgram, library: Path, batches: Sequence[Rows]) -> list[BatchRun]:
+    """Run ``batches`` one after the other on one engine: its clocks count on, for a waveform's window."""
+    engine = CosimEngine(program, library)
+    try:
+        return [BatchRun(engine.run(rows, trace=True), engine.timeline()) for rows in batches]
+    finally:
+        engine.close()
 
 
 def measure(
@@ -128,31 +139,32 @@ def measure(
 
     Raises:
         MissingToolError: no Verilator, compiler or make.
-        InputError: see :func:`cosim_config`; a bad ``wave``.
+        InputError: see :func:`cosim_config`; a bad ``wave``; ``wave`` with ``jobs``.
         EngineError: the engine does not build, or a run ends with an error.
     """
     from batflow.hls.cosim_build import CosimBuild, build_cosim
 
     config = cosim_config(program, options)
+    if options.wave is not None and options.jobs != 1:
+        raise InputError("--wave writes the clocks of one engine; leave --jobs out")
     rows = _embedded(program, sentences)
+    batches = [rows[:1], *deal(rows, options.jobs)]
     with _waves(options.wave):
-        advance(0, 3)
+        advance(0, 2)
         begun = time.perf_counter()
         library = build_cosim(config, CosimBuild(trace=options.wave is not None))
         built = time.perf_counter()
-        engine = CosimEngine(program, library)
-        advance(1, 3)
-        single = engine.run(rows[:1], trace=True)
-        alone = engine.timeline()
-        advance(2, 3)
-        batch = engine.run(rows, trace=True)
+        advance(1, 2)
+        if options.wave is not None:
+            runs = _one_engine(program, library, batches)
+        else:
+            runs = run_batches(program, library, batches, options.jobs, trace=True)
         seconds = time.perf_counter() - built
-        together = engine.timeline()
-        engine.close()
+    single, batch = runs[0].result, joined([run.result for run in runs[1:]])
     wrong_alone, first_alone = differences(program, sentences[:1], single)
     wrong, first = differences(program, sentences, batch)
     lengths = [len(sentence.ids) for sentence in sentences]
-    figures = batch_figures(program, config, lengths, batch)
+    figures = batch_figures(program, config, lengths, batch, len(runs) - 1)
     cycles = single.counters["CYCLES_TOTAL"] + batch.counters["CYCLES_TOTAL"]
     one = single_figures(program, config, lengths[0], single)
     return {
@@ -170,7 +182,8 @@ def measure(
         "simulated_cycles": cycles,
         "cycles_per_s": cycles / seconds,
         "binary_macs_per_s": (one["binary_macs"] + figures["binary_macs"]) / seconds,
-        "timelines": {"single": alone, "batch": together},
+        "jobs": options.jobs,
+        "timelines": {"single": runs[0].timeline, "batch": runs[1].timeline},
     }
 
 

@@ -42,7 +42,7 @@ def write_engine_bundle(run: RunFolder, kind: EngineKind) -> Path:
         MissingToolError: no compiler, or for cosim no Verilator or make.
         EngineError: the engine does not build.
     """
-    from batflow.hls.cosim_build import build_cosim
+    from batflow.hls.cosim_build import CosimBuild, build_cosim
     from batflow.hls.csim_build import build_csim
     from batflow.hls.program_io import load_program
     from batflow.overlays.board import load_board
@@ -53,7 +53,7 @@ def write_engine_bundle(run: RunFolder, kind: EngineKind) -> Path:
     return write_bundle(
         run.artefact(BUNDLES[kind]),
         folder,
-        build_csim(config) if kind == "csim" else build_cosim(config),
+        build_csim(config) if kind == "csim" else build_cosim(config, CosimBuild(portable=True)),
         kind,
         load_board("emulated"),
         config.clock_mhz,

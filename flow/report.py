@@ -15,7 +15,7 @@ from batflow.errors import FormatError
 from batflow.files import read_json, write_bytes
 
 from . import plots
-from .cosim_figures import figure_rows
+from .cosim_figures import batch_runs, batch_title, figure_rows
 from .ladder_table import rung_rows
 from .verify import unit_of
 
@@ -46,6 +46,7 @@ class Page:
     ranges: list[Json] = field(default_factory=list)
     rungs: list[Json] = field(default_factory=list)
     cosim: list[tuple[str, str, str]] = field(default_factory=list)
+    cosim_title: str = ""
     figures: dict[str, Markup] = field(default_factory=dict)
 
 
@@ -107,7 +108,13 @@ def _figures(page: Page) -> dict[str, Markup]:
         figures["ranges"] = plots.range_plot([(row["tap"], row["share"]) for row in page.ranges])
     cosim = page.parts["cosim"]
     if cosim:
-        titles = {"single": "one sentence alone", "batch": f"{cosim['sentences']} sentences in one run"}
+        count, runs = cosim["sentences"], batch_runs(cosim)
+        many = (
+            f"{count} sentences in one run"
+            if runs == 1
+            else f"{count // runs} sentences, first of {runs} runs"
+        )
+        titles = {"single": "one sentence alone", "batch": many}
         lines = {title: cosim["timelines"][name] for name, title in titles.items()}
         figures["timeline"] = plots.timeline_plot(lines)
     # The SVG is our own output, not text from an artefact.
@@ -122,6 +129,7 @@ def make_page(folder: Path) -> Page:
     page.ranges = range_rows(parts["csim"])
     page.rungs = rung_rows(parts["verify"])
     page.cosim = figure_rows(parts["cosim"]) if parts["cosim"] else []
+    page.cosim_title = batch_title(parts["cosim"]) if parts["cosim"] else ""
     page.figures = _figures(page)
     return page
 

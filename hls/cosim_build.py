@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 import sysconfig
 from collections.abc import Sequence
@@ -19,16 +18,9 @@ from batflow.errors import InputError
 from batflow.files import cache_folder
 
 from .config import AcceleratorConfig
+from .rtl_compiler import find_rtl_compiler, processor_flags
 from .rtl_limits import require_rtl
-from .verilator import (
-    MAKEFLAGS,
-    RTL_FOLDER,
-    Recipe,
-    Verilator,
-    build_tools,
-    cached_library,
-    verilate,
-)
+from .verilator import RTL_FOLDER, Recipe, Verilator, build_tools, cached_library, verilate
 
 TOP = "bat_accelerator"
 _HLS = Path(__file__).parent
@@ -40,7 +32,7 @@ _HEADERS = (
 # `name #(`, `name u_instance (` and `package::`.
 _USE = re.compile(r"\b([A-Za-z]\w*)(?:\s*#\s*\(|\s+u\w*\s*\(|::)")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_CFLAGS = "-fPIC -std=gnu++17 -fno-gnu-unique"
+_CFLAGS = "-fPIC -std=gnu++17"
 _SPLIT = "40000"
 """Statements of a generated C++ file: keeps the compiler's memory small."""
 WATCHDOG_BITS = 20
@@ -52,13 +44,15 @@ class CosimBuild:
 
     ``strict``: registers without reset start at random values (tests), else at 0 (faster).
     ``trace``: waveforms on request. ``folders``: searched for modules before ``hls/rtl``.
-    ``watchdog_bits``: a run ends after 2^this clocks without movement.
+    ``watchdog_bits``: a run ends after 2^this clocks without movement. ``portable``: for other machines too
+    (bundles), without instructions that some processors lack.
     """
 
     strict: bool = False
     trace: bool = False
     folders: tuple[Path, ...] = ()
     watchdog_bits: int = WATCHDOG_BITS
+    portable: bool = False
 
 
 def rtl_sources(top: str, folders: Sequence[Path], primitives: bool = False) -> list[Path]:
@@ -148,14 +142,24 @@ def _flags(build: CosimBuild) -> list[str]:
     return [*flags, "--trace"] if build.trace else flags
 
 
-def _cflags() -> str:
-    popcount = " -mpopcnt" if platform.machine() in ("x86_64", "AMD64") else ""
-    return f"{_CFLAGS}{popcount}"
+def _cflags(build: CosimBuild) -> str:
+    # g++ would let all engines of a process share what they define; clang++ has no such thing.
+    unique = "" if find_rtl_compiler("the cosim engine").clang else " -fno-gnu-unique"
+    return f"{_CFLAGS}{unique} {processor_flags(build.portable)}"
 
 
 def _key(tool: Verilator, build: CosimBuild, parameters: dict[str, str], header: str) -> str:
     sources = rtl_sources(TOP, (*build.folders, RTL_FOLDER), primitives=True)
-    facts = (tool.version, _flags(build), _cflags(), MAKEFLAGS, sysconfig.get_platform(), parameters, header)
+    compiler = find_rtl_compiler("the cosim engine")
+    facts = (
+        tool.version,
+        _flags(build),
+        _cflags(build),
+        compiler,
+        sysconfig.get_platform(),
+        parameters,
+        header,
+    )
     digest = hashlib.sha256(repr(facts).encode())
     for path in (*sources, _CPP, *(_HLS / name for name in _HEADERS)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -192,7 +196,7 @@ def _compile(
         tuple(rtl_sources(TOP, (*build.folders, RTL_FOLDER), primitives=True)),
         parameters,
         tuple(_flags(build)),
-        f"{_cflags()} -I{folder} -I{_HLS}",
+        f"{_cflags(build)} -I{folder} -I{_HLS}",
         _CPP,
         r"\w+",
         "change the accelerator config",

