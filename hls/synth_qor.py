@@ -18,7 +18,7 @@ from typing import Any
 from batflow.errors import FormatError, UserError
 from batflow.files import read_json, write_json
 
-from .config import AcceleratorConfig
+from .config import make_config
 from .cosim_softmax import SoftmaxConfig
 from .qmm_protocol import QmmConfig
 from .synth import synthesize
@@ -34,7 +34,7 @@ ENGINE = QmmConfig(
     w_words=16, kv_words=8, bus_bits=128, kv_bits=128, a_tokens=1, out_lanes=8, result_tiles=2, jobs=2,
     structural=1,
 )  # fmt: skip
-TRANSPOSE = AcceleratorConfig(qmm_tokens=8, qmm_outputs=16, vu_lanes=8, max_bits=4, v_channels=2)
+TRANSPOSE = make_config({"qmm_tokens": 8, "qmm_outputs": 16, "vu_lanes": 8, "max_bits": 4, "v_channels": 2})
 _VECTOR = VectorConfig(lanes=2, parts=1, max_channels=64, acc_bits=24)
 
 
