@@ -125,7 +125,11 @@ def _figures(page: Page) -> dict[str, Markup]:
     cosim = page.parts["cosim"]
     if cosim:
         count, runs = cosim["sentences"], batch_runs(cosim)
-        many = f"{count} sentences in one run" if runs == 1 else f"{count // runs} sentences, first of {runs} runs"
+        many = (
+            f"{count} sentences in one run"
+            if runs == 1
+            else f"{count // runs} sentences, first of {runs} runs"
+        )
         titles = {"single": "one sentence alone", "batch": many}
         lines = {title: cosim["timelines"][name] for name, title in titles.items()}
         figures["timeline"] = plots.timeline_plot(lines)

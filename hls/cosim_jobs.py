@@ -8,6 +8,7 @@ on ``jobs``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def deal(rows: Rows, jobs: int) -> list[Rows]:
     """Cut a batch into at most ``jobs`` parts in order, each of two sequences or more where there are two."""
     parts = max(1, min(jobs, len(rows) // 2))
     bounds = [len(rows) * part // parts for part in range(parts + 1)]
-    return [rows[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [rows[low:high] for low, high in itertools.pairwise(bounds)]
 
 
 def joined(results: Sequence[CsimResult]) -> CsimResult:
