@@ -109,6 +109,12 @@ TOOLS: tuple[Tool, ...] = (
     Tool("finn-plus", finn_version, "the FINN exit, in an environment of its own", "make finn-env"),
     _package("pynq", "run and the overlay rung of verify (boards and emulated boards)", "board"),
     _program(["g++"], ["--version"], "build, and with it csim, verify and run", "apt install g++"),
+    _program(
+        ["clang++"],
+        ["--version"],
+        "cosim: builds in less than half the time, and quicker",
+        "apt install clang",
+    ),
     _program(["make"], ["--version"], "cosim", "apt install make"),
     Tool(
         "verilator",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C++ compiler of Verilated models, and what the processor at hand lets it use.
 
-clang++ where it is present: measured on the whole accelerator it needs 0.4 of g++'s time and half of its
-memory, and the model runs 1.14 times as fast; with the processor's newer instructions 1.27 times
-(docs/accelerator.md, "Speed of cosim"). g++ gains nothing from those, nor from -O3.
+clang++ where it is present: on the whole accelerator it needs half of g++'s time and memory, and the model
+runs 1.14 times as fast, with the processor's newer instructions 1.27 times. g++ gains nothing from those,
+nor from -O3. Measured: docs/accelerator.md, "Speed of cosim".
 """
 
 from __future__ import annotations
