@@ -98,6 +98,11 @@ def popcount_ffs(bits: int, pairs: bool) -> int:
     return sum(3 * sixes + 2 * threes + passed for sixes, threes, passed in layers) + bits.bit_length()
 
 
+def lut_memory(width: int, depth: int) -> Area:
+    """A memory of LUTs, with what chooses between more than 64 words."""
+    return Area(lut=8 * ceil_div(width, 14) * ceil_div(depth, 32) + width * ceil_div(depth - 64, 128))
+
+
 def block_ram(width: int, depth: int) -> Area:
     """A simple dual-port memory in block RAM."""
     halves = -(-width // (_RAM_WIDTH // 2)) * -(-depth // _RAM_DEPTH)
@@ -160,12 +165,14 @@ def _operands(
     return act + weights + kv + once + choice
 
 
-def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, word: int, sides: int) -> Area:
+def _planes(
+    config: AcceleratorConfig, uram: bool, rows: int, row_bits: int, banks: int, word: int, sides: int
+) -> Area:
     """A buffer of activations in bit planes (``rtl/plane_buffer.sv``)."""
     columns = 1 << (config.max_bits - 1).bit_length()
     chunk = max(word // columns, config.vu_lanes)
     depth = sides * ceil_div(rows, banks) * ceil_div(ceil_div(row_bits, word) * word, chunk)
-    return (memory(chunk, depth) + Area(lut=11, ff=10)) * (banks * columns)
+    return (memory(chunk, depth, uram) + Area(lut=11, ff=10)) * (banks * columns)
 
 
 def _stream(bits: int, lut: tuple[float, float], ff: tuple[float, float]) -> Area:
@@ -223,8 +230,10 @@ def _lanes(config: AcceleratorConfig, unit: str, parts: int = 1) -> Area:
 
 
 def _tables(config: AcceleratorConfig, words: int, parts: int) -> Area:
-    """Constants M (``parts``) and C of two jobs, in a block RAM a lane."""
-    return block_ram(46 + 16 * parts, 2 * words) * config.vu_lanes
+    """Constants M (``parts``) and C of two jobs, in a block RAM a lane or in LUTs."""
+    width, depth = 46 + 16 * parts, 2 * words
+    kept = lut_memory(width, depth) if depth <= config.lut_table_words else block_ram(width, depth)
+    return kept * config.vu_lanes
 
 
 def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
@@ -243,14 +252,16 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     kv_words = bits * max(ceil_div(tokens, outputs) * words, ceil_div(hidden, outputs) * token_words)
     banks, kv_banks = config.activation_tokens, min(lanes, 8)
     head_bits = config.max_heads * ceil_div(hidden // config.max_heads, simd) * simd
-    buffers = _planes(config, tokens, hidden, banks, simd, 2) + _planes(
-        config, tokens, hidden, banks, simd, 1
+    buffers = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(
+        config, uram, tokens, hidden, banks, simd, 1
     )
-    buffers += _planes(config, tokens, head_bits, banks, simd, 1)
-    buffers += _planes(config, tokens, tokens, banks, simd, 2)
-    buffers += _planes(config, tokens, head_bits, kv_banks, 64, 1)
-    buffers += _planes(config, hidden, tokens, kv_banks, 64, 1)
-    mid = _planes(config, tokens, hidden, banks, simd, 2) + _planes(config, tokens, ffn, banks, simd, 1)
+    buffers += _planes(config, uram, tokens, head_bits, banks, simd, 1)
+    buffers += _planes(config, uram, tokens, tokens, banks, simd, 2)
+    buffers += _planes(config, uram, tokens, head_bits, kv_banks, 64, 1)
+    buffers += _planes(config, uram, hidden, tokens, kv_banks, 64, 1)
+    mid = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(
+        config, uram, tokens, ffn, banks, simd, 1
+    )
     weights = planes * ceil_div(hidden, outputs) * words
     ffn_weights = planes * max(ceil_div(ffn, outputs) * words, ceil_div(hidden, outputs) * ffn_words)
     buffers += _feeder(banks * simd) + _feeder(64 * kv_banks) + WRITER * 3

@@ -29,6 +29,7 @@ SIMDS = (64, 128, 256, 512)
 LANES = (4, 8, 16, 32, 64, 128)
 RESULT_TILES = (1, 4)
 ACTIVATION_TOKENS = (1, 2, 4)
+LUT_TABLE_WORDS = 128
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
                 softmax_lanes=lanes, weight_bus_bits=bus, activation_tokens=act, result_tiles=tiles,
                 memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
                 memory_latency_cycles=64, sequences_in_flight=2,
-                v_channels=_v_channels(mha, lanes),
+                v_channels=_v_channels(mha, lanes), lut_table_words=0,
             )  # fmt: skip
 
 
@@ -235,6 +236,18 @@ def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area
     return f"exceeds {limits.name} in {short[0] if short else 'lut share'}"
 
 
+def _fitting(
+    config: AcceleratorConfig, shape: ModelShape, limits: Limits
+) -> tuple[AcceleratorConfig, Area | str]:
+    """The config and `_judge` of it; with its small tables in LUTs where block RAM is what it exceeds."""
+    verdict = _judge(config, shape, limits)
+    if verdict != f"exceeds {limits.name} in bram36":
+        return config, verdict
+    other = config.model_copy(update={"lut_table_words": LUT_TABLE_WORDS})
+    found = _judge(other, shape, limits)
+    return (config, verdict) if isinstance(found, str) else (other, found)
+
+
 def search(
     shape: ModelShape,
     length: int,
@@ -247,8 +260,8 @@ def search(
     """The ``top`` configs by sequences a second; 3 * top go through the cycle model."""
     excluded: dict[str, int] = {}
     ranked: list[tuple[float, float, AcceleratorConfig]] = []
-    for config in _grid(shape, length, limits, min(bus, 512)):
-        verdict = _judge(config, shape, limits)
+    for given in _grid(shape, length, limits, min(bus, 512)):
+        config, verdict = _fitting(given, shape, limits)
         if isinstance(verdict, str):
             excluded[verdict] = excluded.get(verdict, 0) + 1
             continue

@@ -7,7 +7,7 @@ One line of `UNITS` a unit, with the parameters that the modules of ``rtl`` give
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from pathlib import Path
 
@@ -187,6 +187,11 @@ def _vector(config: AcceleratorConfig) -> VectorConfig:
     )
 
 
+def _tables(job: UnitJob, config: AcceleratorConfig) -> UnitJob:
+    """``job`` with its table of constants in the memory that the config gives it."""
+    return replace(job, parameters=job.parameters | {"LUT_WORDS": config.lut_table_words})
+
+
 def _softmax(config: AcceleratorConfig) -> SoftmaxConfig:
     """Softmax of scores as wide as a head of the whole hidden size gives them (``bat_mha.sv``)."""
     largest = config.max_hidden * 2 ** (2 * config.max_bits - 2)
@@ -198,10 +203,10 @@ UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
     "qmm_engine": lambda c: engine_job(mha_engine_config(c)),
     "ffn_engine": lambda c: engine_job(ffn_engine_config(c), "ffn_engine"),
     "qmm_array": lambda c: array_job(mha_engine_config(c)),
-    "qu": lambda c: scale_job("qu", _vector(c)),
-    "vu": lambda c: scale_job("vu", _vector(c)),
+    "qu": lambda c: _tables(scale_job("qu", _vector(c)), c),
+    "vu": lambda c: _tables(scale_job("vu", _vector(c)), c),
     "softmax": lambda c: softmax_job(_softmax(c)),
-    "layernorm": lambda c: norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)),
+    "layernorm": lambda c: _tables(norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)), c),
     "tile_transpose": transpose_job,
 }
 """The units by name. A further one is one line here."""

@@ -31,7 +31,9 @@ def control_module() -> Module:
 
 def layer_module(name: str, parts: int) -> Module:
     """The module MHA or FFN, with or without WTWS; then V^T is written two channels at once."""
-    config = AcceleratorConfig(softmax_lanes=8, weight_planes=parts, qmm_outputs=16, v_channels=parts)
+    config = AcceleratorConfig(
+        softmax_lanes=8, weight_planes=parts, qmm_outputs=16, v_channels=parts, lut_table_words=256
+    )
     parameters = rtl_parameters(config)
     tokens, others = (
         ("MHA_TOKENS", {"MAX_FFN"}) if name == "bat_mha" else ("FFN_TOKENS", {"MAX_HEADS", "V_CHANNELS"})

@@ -26,6 +26,7 @@ module bat_ffn
     parameter int unsigned PARTS,         // 2: WTWS and ternary weights are built
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
     parameter int unsigned RESULT_TILES,  // finished tiles that wait behind the engine, >= 2
+    parameter int unsigned LUT_WORDS,     // of a table of constants that is LUT memory and no block RAM, at most
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
@@ -282,7 +283,7 @@ module bat_ffn
   logic [8*LANES-1:0] q;
   qu #(
       .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_FFN, OUTPUTS) * OUTPUTS),
-      .COMMON(1'b0)
+      .COMMON(1'b0), .LUT_WORDS(LUT_WORDS)
   ) u_qu (
       .clk, .rst_n,
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),
@@ -305,7 +306,7 @@ module bat_ffn
   logic tail_error;
   module_tail #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
-      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
+      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),

@@ -35,6 +35,7 @@ module bat_mha
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
     parameter int unsigned RESULT_TILES,  // finished tiles that wait behind the engine, >= 2
     parameter int unsigned V_CHANNELS,    // channels of V^T written at once, a power of two, at most 8 and LANES
+    parameter int unsigned LUT_WORDS,     // of a table of constants that is LUT memory and no block RAM, at most
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
@@ -270,8 +271,7 @@ module bat_mha
   ) u_engine (
       .clk, .rst_n, .s_job_tvalid(copy_valid[TO_ENGINE]), .s_job_tready(copy_ready[TO_ENGINE]),
       .s_job_tdata(engine_job(copy[TO_ENGINE])),
-      .s_axis_w_tvalid(weight_valid), .s_axis_w_tready(weight_ready), .s_axis_w_tdata(memory_data),
-      .s_axis_w_tlast(memory_last),
+      .s_axis_w_tvalid(weight_valid), .s_axis_w_tready(weight_ready), .s_axis_w_tdata(memory_data), .s_axis_w_tlast(memory_last),
       .s_axis_kv_tvalid(kv_valid), .s_axis_kv_tready(kv_ready), .s_axis_kv_tdata(kv_data), .s_axis_kv_tlast(kv_last),
       .s_axis_a_tvalid(a_valid), .s_axis_a_tready(a_ready), .s_axis_a_tdata(a_data), .s_axis_a_tlast(a_last),
       .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tdata(out_data), .m_axis_tlast(unused_last),
@@ -290,7 +290,7 @@ module bat_mha
   // Q, K, V and contexts: to the buffers.
   head_results #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
-      .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT), .V_CHANNELS(V_CHANNELS)
+      .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT), .V_CHANNELS(V_CHANNELS), .LUT_WORDS(LUT_WORDS)
   ) u_results (
       .clk, .rst_n, .job_valid(copy_valid[TO_RESULTS]), .job_taken(copy_ready[TO_RESULTS]), .job(copy[TO_RESULTS]),
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),
@@ -320,7 +320,7 @@ module bat_mha
   logic tail_error;
   module_tail #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
-      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS)
+      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // On-chip tables of M and C: one memory a lane, so one channel is written and LANES are read a clock.
 // Channel c is word c / LANES of lane c % LANES. Two banks of WORDS words. Read latency one clock.
-// A block RAM a lane: the tables of all units together would take as many LUTs as their lanes.
+// A block RAM a lane: the tables of all units together would take as many LUTs as their lanes. Of LUT_WORDS
+// words or fewer it is LUT memory, for parts whose block RAMs are scarcer.
 module constant_table
   import vector_pkg::*;
 #(
     parameter int unsigned LANES,
     parameter int unsigned WORDS,  // >= 2
     parameter int unsigned PARTS,
+    parameter int unsigned LUT_WORDS = 0,
     localparam int unsigned ADDRESS_BITS = $clog2(WORDS)
 ) (
     input  logic                                             clk,
@@ -31,7 +33,8 @@ module constant_table
   for (genvar l = 0; l < LANES; l++) begin : g_lane
     block_ram #(
         .WIDTH(PARTS * M_BITS + C_BITS),
-        .DEPTH(2 * WORDS)
+        .DEPTH(2 * WORDS),
+        .LUTS(2 * WORDS <= LUT_WORDS)
     ) u_ram (
         .clk,
         .write(write[l]),

@@ -18,7 +18,8 @@ module head_results
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned PLANES,     // of the buffers, 1..8
     parameter int unsigned V_SEGMENT,  // tokens that V^T is written at once: gcd(TOKENS, 64)
-    parameter int unsigned V_CHANNELS  // channels that it is written at once: divides LANES
+    parameter int unsigned V_CHANNELS, // channels that it is written at once: divides LANES
+    parameter int unsigned LUT_WORDS   // of constant_table.sv
 ) (
     input  logic                              clk,
     input  logic                              rst_n,        // synchronous, active low
@@ -49,7 +50,7 @@ module head_results
   logic [8*LANES-1:0] q;
   qu #(
       .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_HIDDEN, OUTPUTS) * OUTPUTS),
-      .COMMON(1'b0)
+      .COMMON(1'b0), .LUT_WORDS(LUT_WORDS)
   ) u_qu (
       .clk, .rst_n, .s_axis_c_tvalid, .s_axis_c_tready, .s_axis_c_tdata, .s_axis_c_tlast,
       .s_axis_a_tvalid, .s_axis_a_tready, .s_axis_a_tdata, .s_axis_a_tlast,

@@ -37,7 +37,8 @@ module layernorm
 #(
     parameter int unsigned LANES,       // values per clock, >= 1
     parameter int unsigned MAX_HIDDEN,  // longest row, at most 4096
-    parameter int unsigned BANKS        // row buffers, 2..16
+    parameter int unsigned BANKS,       // row buffers, 2..16
+    parameter int unsigned LUT_WORDS = 0  // of constant_table.sv
 ) (
     input  logic                clk,
     input  logic                rst_n,            // synchronous, active low
@@ -274,8 +275,7 @@ module layernorm
   );
   constant_table #(
       .LANES(LANES),
-      .WORDS(WORDS),
-      .PARTS(1)
+      .WORDS(WORDS), .PARTS(1), .LUT_WORDS(LUT_WORDS)
   ) u_table (
       .clk,
       .write,

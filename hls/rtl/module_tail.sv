@@ -20,7 +20,8 @@ module module_tail
     parameter int unsigned ACC_BITS,    // of an accumulator
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
-    parameter int unsigned JOBS         // work items that wait, >= 2
+    parameter int unsigned JOBS,        // work items that wait, >= 2
+    parameter int unsigned LUT_WORDS    // of constant_table.sv
 ) (
     input  logic                      clk,
     input  logic                      rst_n,            // synchronous, active low
@@ -88,7 +89,8 @@ module module_tail
       .LANES(LANES),
       .PARTS(PARTS),
       .ACC_BITS(ACC_BITS),
-      .MAX_CHANNELS(TILE_CHANNELS)
+      .MAX_CHANNELS(TILE_CHANNELS),
+      .LUT_WORDS(LUT_WORDS)
   ) u_vu (
       .clk, .rst_n,
       .s_axis_c_tvalid(s_vu_tvalid), .s_axis_c_tready(s_vu_tready), .s_axis_c_tdata(s_vu_tdata),
@@ -131,7 +133,8 @@ module module_tail
   layernorm #(
       .LANES(LANES),
       .MAX_HIDDEN(MAX_HIDDEN),
-      .BANKS(norm_banks(ROW_WORDS))
+      .BANKS(norm_banks(ROW_WORDS)),
+      .LUT_WORDS(LUT_WORDS)
   ) u_ln (
       .clk, .rst_n,
       .s_axis_c_tvalid(s_ln_tvalid), .s_axis_c_tready(s_ln_tready), .s_axis_c_tdata(s_ln_tdata),

@@ -38,7 +38,8 @@ module qu
     parameter int unsigned PARTS,        // accumulators per value: 1, or 2 for WTWS
     parameter int unsigned ACC_BITS,     // of an accumulator, 2..32; up to 27 take one DSP48E2 each
     parameter int unsigned MAX_CHANNELS, // most channels with constants of their own
-    parameter bit          COMMON        // 1: every job has `common` set, and no table is built
+    parameter bit          COMMON,       // 1: every job has `common` set, and no table is built
+    parameter int unsigned LUT_WORDS = 0 // of constant_table.sv
 ) (
     input  logic                      clk,
     input  logic                      rst_n,            // synchronous, active low
@@ -109,7 +110,8 @@ module qu
       .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
       .QUANTIZE(1'b1),
-      .COMMON(COMMON)
+      .COMMON(COMMON),
+      .LUT_WORDS(LUT_WORDS)
   ) u_scale (
       .clk,
       .rst_n,

@@ -11,7 +11,8 @@ module scale_unit
     parameter int unsigned ACC_BITS,
     parameter int unsigned MAX_CHANNELS,
     parameter bit          QUANTIZE,      // 1: QU, the config names a format of q; 0: VU
-    parameter bit          COMMON
+    parameter bit          COMMON,
+    parameter int unsigned LUT_WORDS
 ) (
     input  logic                                         clk,
     input  logic                                         rst_n,
@@ -203,7 +204,8 @@ module scale_unit
     constant_table #(
         .LANES(LANES),
         .WORDS(WORDS),
-        .PARTS(PARTS)
+        .PARTS(PARTS),
+        .LUT_WORDS(LUT_WORDS)
     ) u_table (
         .clk,
         .write,

@@ -35,7 +35,8 @@ module vu
     parameter int unsigned LANES,        // values per clock, >= 1
     parameter int unsigned PARTS,        // accumulators per value: 1, or 2 for WTWS
     parameter int unsigned ACC_BITS,     // of an accumulator, 2..32; up to 27 take one DSP48E2 each
-    parameter int unsigned MAX_CHANNELS  // most channels with constants of their own
+    parameter int unsigned MAX_CHANNELS, // most channels with constants of their own
+    parameter int unsigned LUT_WORDS = 0 // of constant_table.sv
 ) (
     input  logic                      clk,
     input  logic                      rst_n,            // synchronous, active low
@@ -128,7 +129,8 @@ module vu
       .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(MAX_CHANNELS),
       .QUANTIZE(1'b0),
-      .COMMON(1'b0)
+      .COMMON(1'b0),
+      .LUT_WORDS(LUT_WORDS)
   ) u_scale (
       .clk,
       .rst_n,

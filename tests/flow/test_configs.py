@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,27 @@ def test_the_interval_is_never_below_the_bound() -> None:
     )  # fmt: skip
     found = evaluate(config, shape, 64, LIMITS)
     assert found.interval >= found.bound.cycles
+
+
+def test_tables_go_to_luts_where_block_rams_are_scarce(small_grid: None) -> None:
+    shape = model_shape("2x128x2x256", 2)
+    before = search(shape, 32, LIMITS, top=1).best[0]
+    assert before.config.lut_table_words == 0
+    least = replace(LIMITS, bram36=int(before.area.bram36) - 24)
+    found = search(shape, 32, least, top=3).best
+    assert found and all(candidate.config.lut_table_words == 128 for candidate in found)
+    assert all(candidate.area.bram36 <= least.bram36 for candidate in found)
+
+
+def test_v_is_taken_as_fast_as_it_comes(small_grid: None) -> None:
+    """Half the tokens at once need twice the channels; one channel a clock bounds MHA's results."""
+    shape = model_shape("2x128x2x256", 1)
+    config = (
+        search(shape, 32, LIMITS, top=1).best[0].config.model_copy(update={"qmm_tokens": 6, "v_channels": 4})
+    )
+    slow = config.model_copy(update={"v_channels": 1})
+    assert bound(slow, shape, 32, LIMITS).causes["MHA results"] > bound(config, shape, 32, LIMITS).cycles
+    assert evaluate(slow, shape, 32, LIMITS).interval > evaluate(config, shape, 32, LIMITS).interval
 
 
 def test_files_and_table(small_grid: None, tmp_path: Path) -> None:

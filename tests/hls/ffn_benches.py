@@ -31,6 +31,7 @@ class FfnBuild:
     a_tokens: int
     bus_bits: int
     result_tiles: int = 4
+    lut_words: int = 0
     max_bits: int = 8
     max_tokens: int = 13
     max_hidden: int = 128

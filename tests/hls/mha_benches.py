@@ -32,6 +32,7 @@ class MhaBuild:
     bus_bits: int
     result_tiles: int = 4
     v_channels: int = 1
+    lut_words: int = 0
     max_bits: int = 8
     max_tokens: int = 13
     max_hidden: int = 192

@@ -21,7 +21,7 @@ from .module_benches import BASE, TABLE, Item, fails, image_of, loud
 from .programs import random_program
 
 BUILDS = {
-    "odd": FfnBuild(tokens=3, outputs=8, simd=64, lanes=4, parts=2, a_tokens=1, bus_bits=128),
+    "odd": FfnBuild(tokens=3, outputs=8, simd=64, lanes=4, parts=2, a_tokens=1, bus_bits=128, lut_words=64),
     "single": FfnBuild(
         tokens=1, outputs=16, simd=64, lanes=8, parts=2, a_tokens=1, bus_bits=512, max_ffn=260
     ),

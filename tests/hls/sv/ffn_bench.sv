@@ -11,6 +11,7 @@ module ffn_bench
     parameter int unsigned PARTS,
     parameter int unsigned A_TOKENS,
     parameter int unsigned RESULT_TILES,
+    parameter int unsigned LUT_WORDS,
     parameter int unsigned MAX_BITS,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
@@ -108,7 +109,7 @@ module ffn_bench
 
   bat_ffn #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
-      .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
+      .LUT_WORDS(LUT_WORDS), .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
       .MAX_FFN(MAX_FFN), .BUS_BITS(BUS_BITS)
   ) u_ffn (
       .clk, .rst_n, .shape, .stop(1'b0), .reader_idle(idle),
