@@ -248,8 +248,10 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mha_tokens, ffn_tokens = config.qmm_tokens, config.ffn_tokens
     mha_acc = _accumulator_bits(max(words, token_words) * simd, bits, bits)
     ffn_acc = _accumulator_bits(max(words, ffn_words) * simd, bits, 1)
-    # The RTL has room for one head as wide as the whole.
-    kv_words = bits * max(ceil_div(tokens, outputs) * words, ceil_div(hidden, outputs) * token_words)
+    head = config.head_channels
+    kv_words = bits * max(
+        ceil_div(tokens, outputs) * ceil_div(head, simd), ceil_div(head, outputs) * token_words
+    )
     banks, kv_banks = config.activation_tokens, min(lanes, 8)
     head_bits = config.max_heads * ceil_div(hidden // config.max_heads, simd) * simd
     buffers = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(

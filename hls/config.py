@@ -49,6 +49,9 @@ class AcceleratorConfig(BaseModel):
     max_layers: int = Field(12, ge=1, le=64, description="encoder layers")
     max_hidden: int = Field(768, ge=4, le=4096, description="hidden size d")
     max_heads: int = Field(12, ge=1, le=64, description="attention heads")
+    max_head: int | None = Field(
+        None, ge=1, le=4096, description="channels of one head, for the RTL's K/V buffer; null: max_hidden"
+    )
     max_ffn: int = Field(3072, ge=4, le=16384, description="FFN size F")
     max_tokens: int = Field(128, ge=1, le=1024, description="tokens of a sequence")
     max_bits: int = Field(8, ge=1, le=8, description="activation bits")
@@ -85,6 +88,11 @@ class AcceleratorConfig(BaseModel):
         return self.ffn_qmm_tokens or self.qmm_tokens
 
     @property
+    def head_channels(self) -> int:
+        """Channels of one head at most."""
+        return min(self.max_head or self.max_hidden, self.max_hidden)
+
+    @property
     def binary_macs_per_cycle(self) -> int:
         """Products of one bit with one bit that both arrays make in a cycle."""
         return (self.qmm_tokens + self.ffn_tokens) * self.qmm_outputs * self.qmm_simd_bits
@@ -107,7 +115,9 @@ class AcceleratorConfig(BaseModel):
             for name, need in program_needs(program).items()
             if need > getattr(self, name)
         ]
-        hidden = program.shape.hidden
+        hidden, head = program.shape.hidden, program.shape.hidden // program.shape.heads
+        if head > self.head_channels and hidden <= self.max_hidden:
+            reasons.append(f"max_head is {self.head_channels} and the program needs {head}")
         if hidden % STREAM_VALUES:
             reasons.append(f"hidden size {hidden} is not a multiple of {STREAM_VALUES}")
         return reasons

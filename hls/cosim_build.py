@@ -100,6 +100,7 @@ def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS
         "A_TOKENS": config.activation_tokens,
         "RESULT_TILES": config.result_tiles,
         "V_CHANNELS": config.v_channels,
+        "MAX_HEAD": config.head_channels,
         "LUT_WORDS": config.lut_table_words,
         "MAX_BITS": config.max_bits,
         "MAX_LAYERS": config.max_layers,

@@ -194,8 +194,9 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
     for (mha, ffn), outputs, simd, lanes in itertools.product(sides, OUTPUTS, SIMDS, LANES):
         for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
             yield AcceleratorConfig(
-                max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads, max_ffn=shape.ffn,
-                max_tokens=length, max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
+                max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads,
+                max_head=shape.hidden // shape.heads, max_ffn=shape.ffn, max_tokens=length,
+                max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
                 ffn_qmm_tokens=ffn, qmm_outputs=outputs, qmm_simd_bits=simd, vu_lanes=lanes, ln_lanes=lanes,
                 softmax_lanes=lanes, weight_bus_bits=bus, activation_tokens=act, result_tiles=tiles,
                 memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,

@@ -73,8 +73,9 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
     simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
     hidden, tokens = ceil_div(config.max_hidden, simd), ceil_div(config.max_tokens, simd)
     token_tiles, hidden_tiles = ceil_div(config.max_tokens, outputs), ceil_div(config.max_hidden, outputs)
+    head_words, head_tiles = ceil_div(config.head_channels, simd), ceil_div(config.head_channels, outputs)
     k_words, w_words = max(hidden, tokens), config.weight_planes * hidden_tiles * hidden
-    kv_words = bits * max(token_tiles * hidden, hidden_tiles * tokens)
+    kv_words = bits * max(token_tiles * head_words, head_tiles * tokens)
     return QmmConfig(
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,

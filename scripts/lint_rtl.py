@@ -36,7 +36,9 @@ def layer_module(name: str, parts: int) -> Module:
     )
     parameters = rtl_parameters(config)
     tokens, others = (
-        ("MHA_TOKENS", {"MAX_FFN"}) if name == "bat_mha" else ("FFN_TOKENS", {"MAX_HEADS", "V_CHANNELS"})
+        ("MHA_TOKENS", {"MAX_FFN"})
+        if name == "bat_mha"
+        else ("FFN_TOKENS", {"MAX_HEADS", "MAX_HEAD", "V_CHANNELS"})
     )
     left_out = {"MHA_TOKENS", "FFN_TOKENS", "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"} | others
     kept = {key: value for key, value in parameters.items() if key not in left_out}

@@ -24,6 +24,7 @@ module bat_accelerator
     parameter int unsigned A_TOKENS,       // token rows read from an activation buffer in a clock
     parameter int unsigned RESULT_TILES,   // finished tiles that wait behind an engine
     parameter int unsigned V_CHANNELS,     // channels of V^T written at once
+    parameter int unsigned MAX_HEAD,       // channels of one head, at most MAX_HIDDEN: K/V buffer of the engine
     parameter int unsigned LUT_WORDS,      // of a table of constants that is LUT memory and no block RAM, at most
     parameter int unsigned MAX_BITS,       // of an activation
     parameter int unsigned MAX_LAYERS,
@@ -204,7 +205,7 @@ module bat_accelerator
 
   bat_mha #(
       .TOKENS(MHA_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .PARTS(PARTS),
-      .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES), .V_CHANNELS(V_CHANNELS), .LUT_WORDS(LUT_WORDS),
+      .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES), .V_CHANNELS(V_CHANNELS), .LUT_WORDS(LUT_WORDS), .MAX_HEAD(MAX_HEAD),
       .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .MAX_HEADS(MAX_HEADS),
       .BUS_BITS(BUS_BITS)
   ) u_mha (

@@ -36,6 +36,7 @@ class MhaBuild:
     max_bits: int = 8
     max_tokens: int = 13
     max_hidden: int = 192
+    max_head: int = 192
     max_heads: int = 3
 
 

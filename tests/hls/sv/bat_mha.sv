@@ -16,6 +16,7 @@ module bat_mha
     parameter int unsigned A_TOKENS,
     parameter int unsigned RESULT_TILES,
     parameter int unsigned V_CHANNELS,
+    parameter int unsigned MAX_HEAD,
     parameter int unsigned LUT_WORDS,
     parameter int unsigned MAX_BITS,
     parameter int unsigned MAX_TOKENS,

@@ -12,6 +12,7 @@ module mha_bench
     parameter int unsigned A_TOKENS,
     parameter int unsigned RESULT_TILES,
     parameter int unsigned V_CHANNELS,
+    parameter int unsigned MAX_HEAD,
     parameter int unsigned LUT_WORDS,
     parameter int unsigned MAX_BITS,
     parameter int unsigned MAX_TOKENS,
@@ -102,7 +103,7 @@ module mha_bench
 
   bat_mha #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
-      .LUT_WORDS(LUT_WORDS), .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
+      .LUT_WORDS(LUT_WORDS), .MAX_HEAD(MAX_HEAD), .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
       .MAX_HEADS(MAX_HEADS), .BUS_BITS(BUS_BITS), .V_CHANNELS(V_CHANNELS)
   ) u_mha (
       .clk, .rst_n, .shape, .stop(1'b0), .reader_idle(idle), .reading(1'b0), .s_read_valid(1'b0),
