@@ -34,7 +34,8 @@ $(INSTALLED): pyproject.toml scripts/bootstrap.sh
 demo: $(INSTALLED)
 	@$(BIN)/batflow demo --task $(TASK) --run $(RUN) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
-test: lint pytest pytest-finn
+# FINN's environment stands before the tests, for those of verify's rungs.
+test: lint finn-env pytest pytest-finn
 
 lint: $(INSTALLED)
 	@scripts/lint.sh $(VENV)

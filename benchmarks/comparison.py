@@ -99,6 +99,8 @@ PEERS: dict[str, Callable[[Case, Tell, Path], None]] = {
     "hgq2-da4ml": _da4ml,
     "da4ml-ffn-token": _da4ml_token,
 }
+PER_TOKEN = ("da4ml-ffn-token",)
+"""Peers that do not know a case's length: one run stands for all lengths."""
 
 
 def one(peer: str, case: Case, result: Path) -> int:
@@ -195,18 +197,28 @@ def save(output: Path, outcomes: Mapping[str, Outcome]) -> None:
     write_json(output, record)
 
 
+def _twin(peer: str, case: Case, outcomes: Mapping[str, Outcome]) -> Outcome | None:
+    """The recorded outcome of a case that differs only in its length, where ``peer`` has one token alone."""
+    if peer not in PER_TOKEN:
+        return None
+    names = [other.name for other in CASES if (other.hidden, other.format) == (case.hidden, case.format)]
+    found = [f"{peer}/{name}" for name in names if name != case.name and f"{peer}/{name}" in outcomes]
+    return {"same_as": found[0], **outcomes[found[0]]} if found else None
+
+
 def run(
     peers: Sequence[str], cases: Sequence[Case], output: Path, limit_s: float, again: bool,
     start: Callable[[str, Case, float], Outcome] = launch,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Run what ``output`` lacks, smallest case first; it is written after each."""
     outcomes: dict[str, Outcome] = read_json(output)["outcomes"] if output.is_file() else {}
+    known = {} if again else dict(outcomes)
     for case in cases:
         for peer in peers:
             key = f"{peer}/{case.name}"
-            if key in outcomes and not again:
+            if key in known:
                 continue
-            outcomes[key] = start(peer, case, limit_s)
+            outcomes[key] = known[key] = _twin(peer, case, known) or start(peer, case, limit_s)
             told = outcomes[key].get("error") or outcomes[key]["status"]
             print(f"{key}: {outcomes[key]['status']} ({told}), {outcomes[key]['wall_s']} s", flush=True)
             save(output, outcomes)

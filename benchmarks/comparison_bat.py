@@ -15,26 +15,24 @@ from typing import Any
 
 import numpy as np
 
+from batflow.hls import area_model
 from batflow.hls.area_model import area, total
-from batflow.hls.config import AcceleratorConfig
+from batflow.hls.config import AcceleratorConfig, load_config
 from batflow.hls.cosim import CosimEngine
-from batflow.hls.cosim_build import TOP, build_cosim, rtl_parameters, rtl_sources
+from batflow.hls.cosim_build import build_cosim
 from batflow.hls.cycle_model import predict, program_shape
 from batflow.hls.packing import WeightKind
 from batflow.hls.program import EncoderProgram
 from batflow.hls.random_program import random_program
 from batflow.hls.reference.encoder import Reference
-from batflow.hls.verilator import RTL_FOLDER
+from batflow.hls.synth_scale import synthesize_unit
+from batflow.hls.synth_units import accelerator_job
 from benchmarks.comparison_cases import FRAMES, SEED, Case
-from benchmarks.comparison_synth import COUNTS, synthesize
+from benchmarks.comparison_synth import COUNTS, counts
 
 Tell = Callable[..., None]
 KINDS: dict[str, WeightKind] = {"W1A4": "binary", "W2A4": "ternary"}
-LEAST = AcceleratorConfig(
-    max_layers=1, max_hidden=128, max_heads=4, max_ffn=512, max_tokens=32, max_bits=4, weight_planes=2,
-    qmm_tokens=2, qmm_outputs=8, qmm_simd_bits=64, vu_lanes=4, ln_lanes=4, softmax_lanes=4,
-    weight_bus_bits=128, activation_tokens=1,
-)  # fmt: skip
+LEAST = load_config(Path(area_model.__file__).parent / "configs" / "least.yaml")
 """The least array that the RTL takes; both weight formats, maxima of the largest case."""
 DEMO = AcceleratorConfig(
     max_layers=2,
@@ -49,10 +47,6 @@ DEMO = AcceleratorConfig(
     clock_mhz=250.0,
 )
 """The build of the binary demo model: four times the array, twice the lanes."""
-KEEP = (
-    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "and_popcount", "plane_accumulator", "row_sum"),
-    *("softmax", "layernorm", "vu", "qu", "tile_buffer", "plane_buffer", "weight_side", "axi_reader"),
-)
 
 
 def program_of(case: Case) -> EncoderProgram:
@@ -135,8 +129,7 @@ def _interval(half: int, whole: int) -> int:
 
 def synthesize_bat(config: AcceleratorConfig) -> dict[str, float]:
     """The whole accelerator of ``config`` by open synthesis; kept, since it is the same for every case."""
-    sources = rtl_sources(TOP, (RTL_FOLDER,), primitives=True)
-    return synthesize(TOP, sources, {**rtl_parameters(config), "CONFIG_HASH": 1}, KEEP)
+    return counts(synthesize_unit(accelerator_job(config)))
 
 
 def run_hls4ml_fused(case: Case, tell: Tell) -> None:

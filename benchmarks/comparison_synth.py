@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from batflow.hls import synth
+from batflow.hls.synth_report import SynthReport
 
 COUNTS = ("lut", "ff", "bram36", "uram", "dsp")
 
@@ -25,8 +26,12 @@ def synthesize(
     Raises:
         MissingToolError, InputError, EngineError: see :func:`batflow.hls.synth.synthesize`.
     """
-    found = synth.synthesize(top, parameters or {}, sources, keep=keep).tree.total
-    return {name: getattr(found, name) for name in COUNTS}
+    return counts(synth.synthesize(top, parameters or {}, sources, keep=keep))
+
+
+def counts(report: SynthReport) -> dict[str, float]:
+    """The counts of the whole design of ``report`` that the table has."""
+    return {name: getattr(report.total, name) for name in COUNTS}
 
 
 def yosys_share() -> Path:

@@ -42,6 +42,8 @@ def _memory(found: Record) -> str:
 
 def _row(case: str, peer: str, found: Record, notes: dict[str, int]) -> list[str]:
     error = found.get("error", "")
+    if "same_as" in found:
+        error = f"{error}{'; ' if error else ''}the run of {found['same_as']}"
     mark = f" [{notes.setdefault(error, len(notes) + 1)}]" if error else ""
     return [
         case,

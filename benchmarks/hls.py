@@ -3,9 +3,9 @@
 
     python -m benchmarks.hls runs/demo --sentences 500
 
-Three parts, each at its own work: held-out sentences of a lowered run through the hls4ml model; one
-encoder layer of random weights through FINN, in FINN's own environment, with its RTL simulated; and
-the kernels' tests, counted by whether they passed.
+Three parts, each at its own work: held-out sentences of a lowered run through the hls4ml model, through
+FINN's Python execution, and with layer 0 as FINN's RTL; one encoder layer of random weights through FINN,
+with its RTL at full rate; and the kernels' tests, counted by whether they passed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from batflow.errors import EngineError, FormatError
 from batflow.files import read_json
-from batflow.flow.check_steps import hls4ml_rung
 from batflow.flow.engines import ReferenceRung
 from batflow.flow.run_folder import open_run
+from batflow.flow.sampled_rungs import finn_rtl_rung, finn_rung, hls4ml_rung
 from batflow.flow.sentences import held_out
 from batflow.flow.verify import climb
 from batflow.hls.packing import WeightKind
@@ -32,24 +32,30 @@ from batflow.hls.random_program import random_program
 from benchmarks.slice import RESULTS, Figure, figure, report, write_record
 
 KERNEL_TESTS = ("tests/hls/test_kernels_*.py", "tests/hls/test_csim.py", "tests/hls/test_hls_check.py")
+FINN_SENTENCES, RTL_SENTENCES = 50, 6
 TOKENS = 16
 CLOCKS = 1024
 CLOCK_NS = 5.0
 
 
-def hls4ml_figures(folder: Path, sentences: int) -> dict[str, Figure]:
-    """Held-out sentences of a run that the hls4ml model answers with other integers than the reference."""
+def rung_figures(folder: Path, sentences: int) -> dict[str, Figure]:
+    """Held-out sentences of a run that hls4ml or FINN answers with other integers than the reference."""
     run = open_run(folder.parent, folder.name)
     program = load_program(run.artefact("program"))
-    held = held_out(run, program, sentences)
-    (rung,), skipped = hls4ml_rung(program, sentences)
-    if skipped:
-        raise EngineError(f"no hls4ml rung: {skipped}")
-    climbed = climb([ReferenceRung(program), rung], held.sentences, len(program.layers))
-    return {
-        "hls4ml_mismatches": figure(climbed.per_engine[rung.name], "sentences", "csim"),
-        "hls4ml_sentences": figure(climbed.n, "sentences", "csim"),
-    }
+    found: dict[str, Figure] = {}
+    for name, make, count in (
+        ("hls4ml", hls4ml_rung, sentences),
+        ("finn_run_python", finn_rung, min(sentences, FINN_SENTENCES)),
+        ("finn_run_rtl", finn_rtl_rung, min(sentences, RTL_SENTENCES)),
+    ):
+        rungs, skipped = make(program, count)
+        if skipped:
+            raise EngineError(f"no {name} rung: {skipped}")
+        held = held_out(run, program, count)
+        climbed = climb([ReferenceRung(program), *rungs], held.sentences, len(program.layers))
+        found[f"{name}_mismatches"] = figure(climbed.mismatches, "sentences", rungs[0].source)
+        found[f"{name}_sentences"] = figure(climbed.n, "sentences", rungs[0].source)
+    return found
 
 
 def finn_figures(kind: WeightKind) -> dict[str, Figure]:
@@ -120,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
 
     def write() -> None:
-        figures = hls4ml_figures(given.run, given.sentences)
+        figures = rung_figures(given.run, given.sentences)
         figures |= finn_figures("binary") | finn_figures("ternary") | kernel_figures()
         command = f"python -m benchmarks.hls {given.run} --sentences {given.sentences}"
         write_record(RESULTS / "hls.json", command, figures)

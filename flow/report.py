@@ -16,6 +16,7 @@ from batflow.files import read_json, write_bytes
 
 from . import plots
 from .cosim_figures import batch_runs, batch_title, figure_rows
+from .ladder_table import rung_rows
 from .verify import unit_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -92,23 +93,6 @@ def range_rows(csim: Json | None) -> list[Json]:
         share = 100.0 * max(abs(row["min"]), abs(row["max"])) / max(abs(row["low"]), abs(row["high"]))
         rows.append({**row, "share": share, "unit": unit_of(row["tap"])[1]})
     return rows
-
-
-def rung_rows(verify: Json | None) -> list[Json]:
-    """The equality table: one row an engine."""
-    if verify is None:
-        return []
-    first, *_ = verify["engines"]
-    return [
-        {
-            "engine": engine,
-            "source": verify.get("sources", {}).get(engine, "host"),
-            "origin": engine == first,
-            "sentences": verify.get("samples", {}).get(engine, verify["n"]),
-            "mismatches": verify["per_engine"].get(engine, 0),
-        }
-        for engine in verify["engines"]
-    ]
 
 
 def _figures(page: Page) -> dict[str, Markup]:

@@ -34,6 +34,8 @@ LATER = (
     "activation",
     "verify_cosim_sentences",
     "verify_hls4ml_sentences",
+    "verify_finn_sentences",
+    "verify_finn_rtl_sentences",
 )
 """Settings that older runs do not name: at their defaults they are no part of an input hash."""
 
@@ -79,6 +81,8 @@ class RunConfig(BaseModel):
     verify_sentences: int = Field(default=200, ge=1)
     verify_cosim_sentences: int = Field(default=3, ge=0)
     verify_hls4ml_sentences: int = Field(default=20, ge=0)
+    verify_finn_sentences: int = Field(default=5, ge=0)
+    verify_finn_rtl_sentences: int = Field(default=1, ge=0)
     csim_sentences: int = Field(default=500, ge=1)
     cosim_sentences: int = Field(default=4, ge=1)
 

@@ -42,8 +42,10 @@ def synthesize_config(config: AcceleratorConfig, names: list[str] | None, consol
 
 
 def _rates(job: UnitJob, total: Resources) -> dict[str, float]:
-    """LUTs and LCs per binary MAC per clock, or per lane."""
+    """LUTs and LCs per binary MAC per clock, or per lane; none for the whole accelerator, which has both."""
     name, number = ("mac", job.macs) if job.macs else ("lane", job.lanes)
+    if not number:
+        return {}
     return {f"lut_per_{name}": round(total.lut / number, 4), f"lc_per_{name}": round(total.lc / number, 4)}
 
 
@@ -98,9 +100,8 @@ def as_table(results: Results, board: Board | None) -> RenderableType:
             facts += [
                 f"{share:.1%} of {board.name}'s {key}" for key, share in _shares(report.total, board).items()
             ]
-        lines.append(
-            f"{job.unit}: {', '.join(facts)}" + (f"; scaled, {report.scaled}" if report.scaled else "")
-        )
+        facts += [f"scaled, {report.scaled}"] if report.scaled else []
+        lines += [f"{job.unit}: {', '.join(facts)}"] if facts else []
     return Group(table, *lines)
 
 

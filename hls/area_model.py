@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Area model: LUT, FF, BRAM36, URAM and DSP of a whole config, from counts and formulas. Source: estimate.
 
-ARRAY. The structure is known to the LUT: `popcount_luts` repeats ``rtl/column_pkg.sv``; an accumulator bit is
-one LUT6 (``rtl/plane_accumulator.sv``). LANES. A straight line through the unit's open synthesis at two
-numbers of lanes (`LANE_COSTS`). MEMORIES. Geometry: a RAM36 is 72 bits by 512, and shallow ones are LUTs.
-ENGINE, CONTROL. An engine's parts from a synthesis of 8 x 16 x 128 with its array left out; a module's and
-the shell's fixed terms are guesses of the size of ``benchmarks/qor/qmm_engine.json`` without its array.
+ARRAY. The structure is known to the cell: `popcount_luts` and `popcount_ffs` repeat ``rtl/column_pkg.sv``; an
+accumulator bit is one LUT6 (``rtl/plane_accumulator.sv``). LANES. A straight line through the unit's open
+synthesis at two numbers of lanes (`LANE_COSTS`). MEMORIES. Geometry: a RAM36 is 72 bits by 512; small ones
+are LUTs. ENGINE. Its parts from a synthesis of 8 x 16 x 128 with its array left out. All else (feeds,
+writers, queues, control) from the open synthesis of one whole accelerator (docs/synthesis.md): what is
+there once, and what grows with the bits of a stream.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from .vector_protocol import NormConfig
 
 SOURCE = "estimate"
 _RAM_WIDTH, _RAM_DEPTH = 72, 512
-_SHALLOW = 64
+_LUTS_A_RAM36 = 128
+"""What the open synthesis weighs a block RAM with: a memory of fewer LUTs is LUTs."""
 _URAM_WIDTH, _URAM_DEPTH = 72, 4096
 _URAM_WORTH = 2048
 """Words from which a memory is worth UltraRAM, where the part has some."""
@@ -55,10 +57,17 @@ channels and 24 accumulator bits, or 128 keys and 18 score bits; 25 at LANES 2).
 """
 ENGINE = Area(lut=1000, ff=1500, dsp=1)
 """Loaders, queues and control of a QMM engine, whose slices and multiplexers are counted by their width."""
-CONTROL = Area(lut=2500, ff=4000, dsp=1)
-"""Once a module: sequencer, readers, feeds, queues, walks."""
-SHELL = Area(lut=3000, ff=4500)
+TRANSPOSE = Area(lut=260, ff=300)
+"""Walks of ``rtl/tile_transpose.sv``; a bit that it holds takes 0.55 LUTs to choose, by six syntheses."""
+MODULE_CONTROL = {
+    "mha": Area(lut=4440, ff=3010, dsp=3),
+    "ffn": Area(lut=3650, ff=2240, dsp=3),
+}
+"""Once a module: sequencer, reader, feeds of constants, queues of jobs. What grows is in `_control`."""
+SHELL = Area(lut=2100, ff=1900, dsp=1)
 """Registers, control, streams."""
+WRITER = Area(lut=460, ff=268)
+"""A writer of bit planes."""
 
 
 def _layer(height: int) -> tuple[int, int, int]:
@@ -82,17 +91,31 @@ def popcount_luts(bits: int, pairs: bool) -> int:
     return luts + bits.bit_length()
 
 
-def memory(width: int, depth: int, uram: bool = False) -> Area:
-    """A simple dual-port memory of ``depth`` words of ``width`` bits."""
-    if depth <= 1:
-        return Area()
-    if depth <= _SHALLOW:
-        return Area(lut=8 * -(-width // 14) * -(-depth // 32))
-    if uram and depth >= _URAM_WORTH:
-        return Area(uram=-(-width // _URAM_WIDTH) * -(-depth // _URAM_DEPTH))
+def popcount_ffs(bits: int, pairs: bool) -> int:
+    """Flip-flops of the same popcount: behind its first layer and its sum."""
+    columns = [-(-bits // 3)] * 2 if pairs else [bits]
+    layers = [_layer(height) for height in columns]
+    return sum(3 * sixes + 2 * threes + passed for sixes, threes, passed in layers) + bits.bit_length()
+
+
+def block_ram(width: int, depth: int) -> Area:
+    """A simple dual-port memory in block RAM."""
     halves = -(-width // (_RAM_WIDTH // 2)) * -(-depth // _RAM_DEPTH)
     deep = -(-width // 9) * -(-depth // 4096)
     return Area(bram36=min(halves / 2, deep))
+
+
+def memory(width: int, depth: int, uram: bool = False) -> Area:
+    """A simple dual-port memory of ``depth`` words of ``width`` bits, in what it fits best."""
+    if depth <= 1:
+        return Area()
+    if uram and depth >= _URAM_WORTH:
+        return Area(uram=-(-width // _URAM_WIDTH) * -(-depth // _URAM_DEPTH))
+    block = block_ram(width, depth)
+    # 32 words of 14 bits take 8 LUTs.
+    if 8 * width / 14 * -(-depth // 32) < _LUTS_A_RAM36 * block.bram36:
+        return Area(lut=8 * -(-width // 14) * -(-depth // 32))
+    return block
 
 
 def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
@@ -103,14 +126,9 @@ def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
 def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     """Dot-product units with accumulators, row sums, result store and drain."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
-    count = simd.bit_length()
-    unit = popcount_luts(simd, True) + acc
-    row = popcount_luts(simd, False) + acc
-    flip_flops = 2 * ceil_div(simd, 3) + count + 2 * acc
-    return Area(
-        lut=tokens * outputs * unit + (tokens + outputs) * row,
-        ff=tokens * outputs * flip_flops + (tokens + outputs) * (simd // 2 + 2 * acc),
-    )
+    unit = Area(lut=popcount_luts(simd, True) + acc, ff=popcount_ffs(simd, True) + acc)
+    row = Area(lut=popcount_luts(simd, False) + acc, ff=popcount_ffs(simd, False) + acc)
+    return unit * (tokens * outputs) + row * (tokens + outputs)
 
 
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
@@ -138,7 +156,8 @@ def _operands(
     once = ENGINE + Area(lut=slices, ff=4 * slices)
     if not kv_words:
         return act + weights + once
-    return act + weights + kv + once + Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group)
+    choice = Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group, dsp=1)
+    return act + weights + kv + once + choice
 
 
 def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, word: int, sides: int) -> Area:
@@ -146,29 +165,66 @@ def _planes(config: AcceleratorConfig, rows: int, row_bits: int, banks: int, wor
     columns = 1 << (config.max_bits - 1).bit_length()
     chunk = max(word // columns, config.vu_lanes)
     depth = sides * ceil_div(rows, banks) * ceil_div(ceil_div(row_bits, word) * word, chunk)
-    return memory(chunk, depth) * (banks * columns)
+    return (memory(chunk, depth) + Area(lut=11, ff=10)) * (banks * columns)
+
+
+def _stream(bits: int, lut: tuple[float, float], ff: tuple[float, float]) -> Area:
+    """LUTs and flip-flops as (what is there once, what a bit of the stream adds)."""
+    return Area(lut=round(lut[0] + lut[1] * bits), ff=round(ff[0] + ff[1] * bits))
+
+
+def _feeder(bits: int) -> Area:
+    """Reads planes into beats of ``bits`` (``rtl/act_feeder.sv``, ``rtl/kv_feeder.sv``)."""
+    return _stream(bits, (640, 3.7), (340, 4))
+
+
+def _reorder(bits: int) -> Area:
+    """Tiles to rows (``rtl/tile_reorder.sv``), its memory apart."""
+    return _stream(bits, (385, 1.1), (74, 4))
+
+
+def _entry(config: AcceleratorConfig) -> Area:
+    """Rows to bit planes (``rtl/entry.sv``): a QU of its own, a writer, queues."""
+    return _lanes(config, "qu") + WRITER + _stream(16 * config.vu_lanes, (520, 1.1), (340, 4))
+
+
+def _control(config: AcceleratorConfig, module: str) -> Area:
+    """A module's control; memory reader by the bus, join of two-part results by their width."""
+    bus, pair = config.weight_bus_bits, 32 * config.weight_planes * config.vu_lanes
+    return MODULE_CONTROL[module] + _stream(bus, (0, 2.1), (0, 4.1)) + _stream(pair, (120, 2.8), (60, 3.6))
+
+
+def transpose(config: AcceleratorConfig) -> Area:
+    """V on its way to its buffer: a memory a token, the choice of the channels that leave."""
+    tokens, lanes, bits = config.qmm_tokens, config.vu_lanes, config.max_bits
+    held, written = tokens * lanes * bits, config.v_channels * gcd(tokens, 64) * bits
+    memories = memory(lanes * bits, 2 * config.qmm_outputs // lanes) * tokens
+    return TRANSPOSE + memories + Area(lut=0.55 * held, ff=held + written)
 
 
 def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
+    bits = 16 * config.vu_lanes
     words = ceil_div(config.max_hidden, config.vu_lanes)
     banks = NormConfig().banks
     kept = memory(16 * config.vu_lanes, 2 * config.max_tokens * words, uram)
     order = memory(16 * config.vu_lanes, 2 * tokens * words, uram)
     rows = memory(16 * config.vu_lanes, banks * words)
-    return (
-        kept + order + rows + _lanes(config, "vu") + _lanes(config, "layernorm") + _tables(config, words) * 2
-    )
+    tables = _tables(config, words, config.weight_planes) + _tables(config, words, 1)
+    glue = _reorder(bits) + _stream(bits, (450, 1.1), (180, 4))
+    units = _lanes(config, "vu", config.weight_planes) + _lanes(config, "layernorm")
+    return kept + order + rows + units + tables + glue
 
 
-def _lanes(config: AcceleratorConfig, unit: str) -> Area:
+def _lanes(config: AcceleratorConfig, unit: str, parts: int = 1) -> Area:
+    """A unit with lanes; QU and VU of two ``parts`` have a third multiplier a lane."""
     once, lane = LANE_COSTS[unit]
-    return once + lane * config.vu_lanes
+    return once + (lane + Area(dsp=parts - 1)) * config.vu_lanes
 
 
-def _tables(config: AcceleratorConfig, words: int) -> Area:
-    """Constants M (two where WTWS is built) and C of two jobs, in a block RAM a lane."""
-    return memory(46 + 16 * config.weight_planes, max(2 * words, _SHALLOW + 1)) * config.vu_lanes
+def _tables(config: AcceleratorConfig, words: int, parts: int) -> Area:
+    """Constants M (``parts``) and C of two jobs, in a block RAM a lane."""
+    return block_ram(46 + 16 * parts, 2 * words) * config.vu_lanes
 
 
 def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
@@ -183,11 +239,10 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mha_tokens, ffn_tokens = config.qmm_tokens, config.ffn_tokens
     mha_acc = _accumulator_bits(max(words, token_words) * simd, bits, bits)
     ffn_acc = _accumulator_bits(max(words, ffn_words) * simd, bits, 1)
-    head = hidden // config.max_heads
-    k_tiles, v_tiles = ceil_div(tokens, outputs), ceil_div(head, outputs)
-    kv_words = bits * max(k_tiles * ceil_div(head, simd), v_tiles * token_words)
+    # The RTL has room for one head as wide as the whole.
+    kv_words = bits * max(ceil_div(tokens, outputs) * words, ceil_div(hidden, outputs) * token_words)
     banks, kv_banks = config.activation_tokens, min(lanes, 8)
-    head_bits = config.max_heads * ceil_div(head, simd) * simd
+    head_bits = config.max_heads * ceil_div(hidden // config.max_heads, simd) * simd
     buffers = _planes(config, tokens, hidden, banks, simd, 2) + _planes(
         config, tokens, hidden, banks, simd, 1
     )
@@ -198,24 +253,26 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mid = _planes(config, tokens, hidden, banks, simd, 2) + _planes(config, tokens, ffn, banks, simd, 1)
     weights = planes * ceil_div(hidden, outputs) * words
     ffn_weights = planes * max(ceil_div(ffn, outputs) * words, ceil_div(hidden, outputs) * ffn_words)
-    transpose = Area(lut=lanes * gcd(mha_tokens, 64) * bits / 2)
+    buffers += _feeder(banks * simd) + _feeder(64 * kv_banks) + WRITER * 3
+    mid += _feeder(banks * simd) + WRITER
     scores = memory(32 * lanes, 2 * mha_tokens * ceil_div(tokens, lanes))
+    scores += _reorder(32 * lanes) + WRITER + Area(lut=220, ff=130)
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),
         "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
-        "mha_buffers": buffers + transpose,
-        "mha_qu": _lanes(config, "qu") + _tables(config, ceil_div(hidden, lanes)),
+        "mha_buffers": buffers + transpose(config),
+        "mha_qu": _lanes(config, "qu", planes) + _tables(config, ceil_div(hidden, lanes), planes),
         "softmax": _lanes(config, "softmax") + scores,
         "mha_tail": _tail(config, mha_tokens, uram),
         "ffn_array": _array(config, ffn_tokens, ffn_acc),
         "ffn_results": _results(config, ffn_tokens, ffn_acc),
         "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
         "ffn_buffers": mid,
-        "ffn_qu": _lanes(config, "qu") + _tables(config, ceil_div(ffn, lanes)),
+        "ffn_qu": _lanes(config, "qu", planes) + _tables(config, ceil_div(ffn, lanes), planes),
         "ffn_tail": _tail(config, ffn_tokens, uram),
-        "entries": _lanes(config, "qu") * 2,
-        "control": CONTROL * 2 + SHELL,
+        "entries": _entry(config) * 2,
+        "control": _control(config, "mha") + _control(config, "ffn") + SHELL,
     }
 
 

@@ -63,6 +63,7 @@ class AcceleratorConfig(BaseModel):
     weight_bus_bits: int = Field(128, ge=64, le=1024, description="bits per cycle from memory")
     activation_tokens: Lanes = Field(1, description="token rows read from an activation buffer per cycle")
     result_tiles: Lanes = Field(4, description="finished tiles that wait behind a QMM engine")
+    v_channels: Lanes = Field(1, description="channels of V that its transposed buffer takes per cycle")
     sequences_in_flight: int = Field(2, ge=1, le=2, description="sequences that the modules work on at once")
     memory_latency_cycles: int = Field(64, ge=1, le=4096, description="assumed read latency of memory")
     memory_bytes_per_cycle: int = Field(96, ge=1, le=4096, description="assumed memory bandwidth")

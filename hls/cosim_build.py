@@ -99,6 +99,7 @@ def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS
         "PARTS": config.weight_planes,
         "A_TOKENS": config.activation_tokens,
         "RESULT_TILES": config.result_tiles,
+        "V_CHANNELS": config.v_channels,
         "MAX_BITS": config.max_bits,
         "MAX_LAYERS": config.max_layers,
         "MAX_TOKENS": config.max_tokens,

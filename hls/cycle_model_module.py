@@ -16,6 +16,7 @@ from .bat_records import Act, Job, Read, Target, Weight, Work
 from .cycle_model_memory import Port
 from .cycle_model_units import REORDER, Entry, Norm, Sink, Softmax, reached
 from .image import DESCRIPTOR_BYTES
+from .sizes import ceil_div
 
 COMPUTE = 6  # last step issued to the tile leaving the result store
 DRAIN = 5  # leaving the store to the first beat taken
@@ -38,6 +39,7 @@ class Sizes:
     build: Build
     act_tokens: int
     result_tiles: int
+    v_channels: int
     max_tokens: int
     max_hidden: int
     max_heads: int
@@ -246,7 +248,7 @@ class Module:
                 columns = min(left, build.outputs // (2 if job.two_part else 1))
                 left -= columns
                 segment = gcd(build.tokens, 64)
-                drain = columns * build.tokens // segment
+                drain = ceil_div(columns, self.sizes.v_channels) * build.tokens // segment
                 self._transposed.append(max(drained + SCALE - 2, self._transposed[-1]) + drain)
         self._end, self._drained = end, drained
         return drained - 1

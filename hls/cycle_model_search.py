@@ -20,14 +20,15 @@ from .config import AcceleratorConfig
 from .cycle_model import ModelShape, predict
 from .cycle_model_units import STREAM_VALUES
 from .image import DESCRIPTOR_BYTES
-from .rtl_limits import rtl_faults
+from .rtl_limits import MAX_V_CHANNELS, rtl_faults
 
 SEQUENCES = 6
-TOKENS = (4, 8, 12, 16, 20, 24, 32, 48, 64)
+TOKENS = (4, 6, 8, 10, 12, 14, 16, 20, 22, 24, 26, 32, 48, 64)
 OUTPUTS = (16, 32, 64, 128)
 SIMDS = (64, 128, 256, 512)
 LANES = (4, 8, 16, 32, 64, 128)
 RESULT_TILES = (1, 4)
+ACTIVATION_TOKENS = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,14 @@ def weight_bytes(shape: ModelShape) -> int:
     return shape.layers * (sum(read.bytes for read in reads) + 2 * DESCRIPTOR_BYTES)
 
 
-def _clocks(job: Job, build: Build, act_tokens: int) -> tuple[float, float]:
+def _clocks(job: Job, build: Build, config: AcceleratorConfig) -> tuple[float, float]:
     """(steps, result clocks) of a job; activations that load more slowly count as steps."""
     tiles = job.token_tiles * job.output_tiles
-    loads = job.act_planes * job.k_words * build.tokens // act_tokens * job.token_tiles
+    loads = job.act_planes * job.k_words * build.tokens // config.activation_tokens * job.token_tiles
     beats = tiles * build.tokens * build.outputs / build.lanes
     if job.target is Target.V:
-        beats = max(beats, job.token_tiles * job.channels * build.tokens / gcd(build.tokens, 64))
+        writes = build.tokens / gcd(build.tokens, 64) / config.v_channels  # of a channel's tile
+        beats = max(beats, job.token_tiles * job.channels * writes)
     return max(job.steps, loads), beats
 
 
@@ -130,7 +132,7 @@ def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Lim
     for name, attention in (("MHA", True), ("FFN", False)):
         build = module_build(config, attention)
         jobs = module_jobs(build, dims, descriptor, Work(False, False, 0, 0, length), 0, attention)
-        clocks = [_clocks(job, build, config.activation_tokens) for job in jobs]
+        clocks = [_clocks(job, build, config) for job in jobs]
         causes[f"{name} array"] = shape.layers * sum(steps for steps, _ in clocks)
         causes[f"{name} results"] = shape.layers * sum(max(pair) for pair in clocks)
         causes[f"{name} memory port"] = (
@@ -179,12 +181,17 @@ def fits(used: Area, limits: Limits) -> bool:
     )
 
 
+def _v_channels(tokens: int, lanes: int) -> int:
+    """The channels of V^T a clock with which it is written as fast as QU gives it, as far as that goes."""
+    return min(MAX_V_CHANNELS, lanes, max(1, lanes // gcd(tokens, 64)))
+
+
 def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[AcceleratorConfig]:
     """Every combination of the sizes, legal or not."""
     planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
     for (mha, ffn), outputs, simd, lanes in itertools.product(sides, OUTPUTS, SIMDS, LANES):
-        for act, tiles in itertools.product((1, 4), RESULT_TILES):
+        for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
             yield AcceleratorConfig(
                 max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads, max_ffn=shape.ffn,
                 max_tokens=length, max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
@@ -192,6 +199,7 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
                 softmax_lanes=lanes, weight_bus_bits=bus, activation_tokens=act, result_tiles=tiles,
                 memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
                 memory_latency_cycles=64, sequences_in_flight=2,
+                v_channels=_v_channels(mha, lanes),
             )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from .program import EncoderProgram
 
 MAX_LANES = 8
 """Lanes of :func:`matching_lanes` at most."""
+MAX_V_CHANNELS = 8
+"""Rows of V^T that the K/V feeder reads at once, in banks of their own, at most (``rtl/bat_mha.sv``)."""
 
 
 def _is_power_of_two(value: int) -> bool:
@@ -52,6 +54,11 @@ def rtl_faults(config: AcceleratorConfig) -> list[str]:
     widest = min(512, 64 * config.qmm_outputs)
     if config.weight_bus_bits > widest:
         faults.append(f"weight_bus_bits is {config.weight_bus_bits}: give {widest} at most")
+    lanes, most = config.vu_lanes, min(config.vu_lanes, MAX_V_CHANNELS)
+    if not _is_power_of_two(config.v_channels) or config.v_channels > most:
+        faults.append(
+            f"v_channels is {config.v_channels}: give a power of two, {most} at most with {lanes} lanes"
+        )
     for name in ("qmm_tokens", "ffn_qmm_tokens"):
         tokens = getattr(config, name)
         if tokens is not None and tokens % config.activation_tokens:

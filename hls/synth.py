@@ -28,7 +28,7 @@ from .synth_report import SynthReport, unit_from_json, unit_tree
 
 FAMILIES = ("xcup", "xcu", "xc7")
 _WORKER = "batflow.hls.synth_worker"
-_CODE = ("synth.py", "synth_worker.py", "synth_merge.py", "synth_report.py")
+_CODE = ("synth.py", "synth_worker.py", "synth_merge.py", "synth_split.py", "synth_report.py")
 
 Progress = Callable[[int, int, str], None]
 """Called as ``progress(done, total, stage)``."""
@@ -120,19 +120,29 @@ def _run(job: Mapping[str, Any], progress: Progress | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="batflow_synth_") as scratch:
         folder = Path(scratch)
         (folder / "job.json").write_text(json.dumps(job))
-        with subprocess.Popen(
-            [sys.executable, "-m", _WORKER, str(folder)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        ) as worker:  # fmt: skip
-            try:
-                told = _follow(worker, progress)
-            except BaseException:
-                worker.kill()
-                raise
-        if worker.returncode or not (folder / "netlist.json").is_file():
-            raise _failure(job["top"], worker.returncode, told)
+        run_worker(_WORKER, folder, job["top"], progress)
         netlist: dict[str, Any] = json.loads((folder / "netlist.json").read_text())
         return netlist
+
+
+def run_worker(worker: str, folder: Path, top: str, progress: Progress | None = None) -> None:
+    """Run the module ``worker`` on the job of ``folder``, of which it makes ``netlist.json``.
+
+    Raises:
+        InputError: parameters that ``top`` refuses.
+        EngineError: yosys failed or crashed.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", worker, str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        try:
+            told = _follow(process, progress)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode or not (folder / "netlist.json").is_file():
+        raise _failure(top, process.returncode, told)
 
 
 def _follow(worker: subprocess.Popen[str], progress: Progress | None) -> list[str]:

@@ -17,7 +17,7 @@ _DECLARED = re.compile(r"^\s+(?:wire|cell|memory|process)\b.*\s(\$\S+)$")
 _CELL = re.compile(r"^(\s+cell )(\\\S+)( \S+)$")
 
 
-def _modules(text: str) -> tuple[list[str], dict[str, list[str]]]:
+def modules_of(text: str) -> tuple[list[str], dict[str, list[str]]]:
     """Split RTLIL into its head and its modules; attributes before a module belong to it."""
     head: list[str] = []
     modules: dict[str, list[str]] = {}
@@ -38,7 +38,8 @@ def _modules(text: str) -> tuple[list[str], dict[str, list[str]]]:
     return head, modules
 
 
-def _children(lines: list[str]) -> Iterator[str]:
+def children_of(lines: Sequence[str]) -> Iterator[str]:
+    """Types of the cells of a module, internal ones aside."""
     for line in lines:
         found = _CELL.match(line)
         if found:
@@ -52,7 +53,7 @@ def _children_first(modules: dict[str, list[str]]) -> list[str]:
     def visit(name: str) -> None:
         if name in order:
             return
-        for child in dict.fromkeys(_children(modules[name])):
+        for child in dict.fromkeys(children_of(modules[name])):
             if child in modules:
                 visit(child)
         order[name] = None
@@ -89,7 +90,7 @@ def _fingerprint(lines: list[str]) -> str:
 
 def merge_identical(text: str) -> str:
     """Return the RTLIL ``text`` with one module for every set of identical ones."""
-    head, modules = _modules(text)
+    head, modules = modules_of(text)
     same: dict[str, str] = {}
     first: dict[str, str] = {}
     kept: list[list[str]] = []

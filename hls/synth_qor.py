@@ -18,11 +18,12 @@ from typing import Any
 from batflow.errors import FormatError, UserError
 from batflow.files import read_json, write_json
 
+from .config import make_config
 from .cosim_softmax import SoftmaxConfig
 from .qmm_protocol import QmmConfig
 from .synth import synthesize
 from .synth_report import SOURCE, SynthReport
-from .synth_units import UnitJob, array_job, engine_job, norm_job, scale_job, softmax_job
+from .synth_units import UnitJob, array_job, engine_job, norm_job, scale_job, softmax_job, transpose_job
 from .vector_protocol import NormConfig, VectorConfig
 
 TOLERANCE = {"lut": 0.03, "lc": 0.03, "ff": 0.03, "carry": 0.05, "bram36": 0.0, "uram": 0.0, "dsp": 0.0}
@@ -33,6 +34,7 @@ ENGINE = QmmConfig(
     w_words=16, kv_words=8, bus_bits=128, kv_bits=128, a_tokens=1, out_lanes=8, result_tiles=2, jobs=2,
     structural=1,
 )  # fmt: skip
+TRANSPOSE = make_config({"qmm_tokens": 8, "qmm_outputs": 16, "vu_lanes": 8, "max_bits": 4, "v_channels": 2})
 _VECTOR = VectorConfig(lanes=2, parts=1, max_channels=64, acc_bits=24)
 
 
@@ -46,6 +48,7 @@ def qor_jobs() -> dict[str, UnitJob]:
         scale_job("vu", _VECTOR),
         softmax_job(SoftmaxConfig(lanes=2, max_keys=32, score_bits=25)),
         norm_job(NormConfig(lanes=2, max_hidden=64)),
+        transpose_job(TRANSPOSE),
     ]
     return {job.unit: job for job in jobs}
 

@@ -28,6 +28,7 @@ _FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")
 _BLOCK_RAM = {"RAMB36E2": 1.0, "RAMB18E2": 0.5}
 _OTHERS = ("INV", "LUT6_2", "CARRY4", "CARRY8", "URAM288", "DSP48E2")
 _FREE = ("MUXF7", "MUXF8", "MUXF9", "BUFG", "GND", "VCC")
+_LUTS = tuple(f"LUT{inputs}" for inputs in range(1, 7))
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def logic_cells(luts: Mapping[int, int]) -> int:
     return sites + (left[2] + left[1] + 1) // 2
 
 
+def counted_cells() -> tuple[str, ...]:
+    """Types of the device's cells that `resources_of` takes."""
+    return (*_LUTS, *_LUT_MEMORY, *_FLIP_FLOPS, *_BLOCK_RAM, *_FREE, *_OTHERS)
+
+
 def resources_of(cells: Mapping[str, int]) -> Resources:
     """Count mapped ``cells`` (by type).
 
@@ -90,8 +96,7 @@ def resources_of(cells: Mapping[str, int]) -> Resources:
     luts[1] += cells.get("INV", 0)
     luts[6] += cells.get("LUT6_2", 0)  # two outputs of one site
     memory = sum(cells.get(kind, 0) * each for kind, each in _LUT_MEMORY.items())
-    known = {*_LUT_MEMORY, *_FLIP_FLOPS, *_BLOCK_RAM, *_FREE, *_OTHERS}
-    unknown = sorted(set(cells) - known - {f"LUT{n}" for n in luts})
+    unknown = sorted(set(cells) - set(counted_cells()))
     if unknown:
         raise EngineError(f"synthesis left cells that are not counted: {', '.join(unknown[:5])}")
     return Resources(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 
 from batflow.errors import InputError
@@ -31,7 +32,7 @@ _SHARED = ("axis_skid", "sdp_ram", "block_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
 _PARTS = (
-    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", "result_drain", "tile_store", "weight_side"),
+    *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", *_ARRAY, "result_drain", "tile_store", "weight_side"),
     *("qu", "vu", "softmax", "layernorm", "entry", "mha_buffers", "plane_buffer", "act_feeder", "kv_feeder"),
     *("tile_reorder", "tile_transpose", "plane_writer", "residual_buffer", "result_router", "pair_join"),
     *("module_memory", "mha_sequencer", "ffn_sequencer", "module_tail", "score_path", "head_results"),
@@ -150,6 +151,20 @@ def norm_job(config: NormConfig) -> UnitJob:
     return _described("layernorm", norm_module(config), keep, lanes=config.lanes)
 
 
+def transpose_job(config: AcceleratorConfig) -> UnitJob:
+    """The transposition of V (``rtl/tile_transpose.sv``)."""
+    parameters = {
+        "TOKENS": config.qmm_tokens,
+        "LANES": config.vu_lanes,
+        "MAX_WORDS": config.qmm_outputs // config.vu_lanes,
+        "PLANES": config.max_bits,
+        "SEGMENT": gcd(config.qmm_tokens, 64),
+        "CHANNELS": config.v_channels,
+    }
+    sources = tuple(rtl_sources("tile_transpose", (RTL_FOLDER,)))
+    return UnitJob("tile_transpose", "tile_transpose", parameters, sources, ())
+
+
 def accelerator_job(config: AcceleratorConfig) -> UnitJob:
     """The whole of ``rtl/bat_accelerator.sv``; no figure of it is scaled.
 
@@ -187,6 +202,7 @@ UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
     "vu": lambda c: scale_job("vu", _vector(c)),
     "softmax": lambda c: softmax_job(_softmax(c)),
     "layernorm": lambda c: norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)),
+    "tile_transpose": transpose_job,
 }
 """The units by name. A further one is one line here."""
 WHOLE = "accelerator"

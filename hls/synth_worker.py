@@ -2,8 +2,9 @@
 """Synthesis with yosys, in a process of its own: ``python -m batflow.hls.synth_worker FOLDER``.
 
 ``FOLDER/job.json`` says what to do; ``FOLDER/netlist.json`` gets the cells and instances of every
-module. Each stage is announced by one line ``@stage DONE TOTAL NAME`` on standard output, and
-``@error TEXT`` tells what went wrong; all else there is yosys's own log. `synth.py` is the other side.
+module. LUTs are mapped one module at a time (`synth_split`). Each stage is announced by one line
+``@stage DONE TOTAL NAME`` on standard output, and ``@error TEXT`` tells what went wrong; all else there
+is yosys's own log. `synth.py` is the other side.
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from pyosys import libyosys
 
 from .synth_merge import merge_identical, without_parameters
+from .synth_report import counted_cells
+from .synth_split import split_modules
 
-_FLOW = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells")
-_LAST = ("map_ffs", "map_luts", "finalize", "check")
+_FLOW = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells", "map_ffs")
+_LAST = "map_luts"
+_LIBRARY = "library"
+# Liberties that Verilator takes as well, and no assertions: none changes what is built.
+SLANG_FLAGS = (
+    "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions --ignore-assertions"
+)
 _ROUNDS = 4  # constants cross one level of hierarchy a round
 
 
@@ -44,14 +53,8 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
     parameters = " ".join(f"-G {name}={value}" for name, value in job["parameters"].items())
     sources = " ".join(job["sources"])
     boxes = " ".join(f"--blackboxed-module {name}" for name in job["black_boxes"])
-    # Liberties that Verilator takes as well, and no assertions: none changes what is built.
-    flags = (
-        "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions"
-        " --ignore-assertions"
-    )
-    yosys.run(
-        f"read_slang --keep-hierarchy -D SYNTHESIS {flags} --top {job['top']} {boxes} {parameters} {sources}"
-    )
+    options = f"--keep-hierarchy -D SYNTHESIS {SLANG_FLAGS} {boxes}"
+    yosys.run(f"read_slang {options} --top {job['top']} {parameters} {sources}")
 
 
 def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:
@@ -76,39 +79,51 @@ def _plain(name: object) -> str:
     return str(name).removeprefix("\\")
 
 
-def netlist(design: Any, black_boxes: list[str]) -> dict[str, Any]:
-    """Cells by type and instances (name, module) of every module of the design; boxes are empty."""
-    modules = {_plain(module.name.str()): module for module in design.selected_modules()}
-    modules = {name: module for name, module in modules.items() if not module.get_blackbox_attribute()}
+def contents(module: Any, parts: Collection[str]) -> dict[str, Any]:
+    """Cells of a module by type, and its instances (name, module) of ``parts``."""
+    cells: Counter[str] = Counter()
+    instances: list[tuple[str, str]] = []
+    for cell in module.selected_cells():
+        kind = _plain(cell.type.str())
+        if kind in parts:
+            instances.append((_plain(cell.name.str()), kind))
+        else:
+            cells[kind] += 1
+    return {"cells": dict(cells), "instances": sorted(instances)}
+
+
+def _map_luts(yosys: _Yosys, flow: str, black_boxes: list[str], folder: Path) -> dict[str, Any]:
+    """Do the rest of the flow module by module; return the netlist. Boxes are empty."""
+    file = folder / "mapped.il"
+    yosys.run(f"write_rtlil {file}")
+    alone, unused = split_modules(file.read_text())
+    spare = " ".join(f"={name}" for name in unused if name not in counted_cells())
+    yosys.run(f"delete * {spare}", f"design -save {_LIBRARY}")
+    parts = {*alone, *black_boxes}
     found: dict[str, Any] = {name: {"cells": {}, "instances": []} for name in black_boxes}
-    for name, module in modules.items():
-        cells: Counter[str] = Counter()
-        instances: list[tuple[str, str]] = []
-        for cell in module.selected_cells():
-            kind = _plain(cell.type.str())
-            if kind in modules or kind in black_boxes:
-                instances.append((_plain(cell.name.str()), kind))
-            else:
-                cells[kind] += 1
-        found[name] = {"cells": dict(cells), "instances": sorted(instances)}
+    for name, text in alone.items():
+        file.write_text(text)
+        yosys.run(f"design -load {_LIBRARY}", f"read_rtlil {file}", f"{flow} -run {_LAST}:edif")
+        own = next(m for m in yosys.design.selected_modules() if _plain(m.name.str()) == name)
+        found[name] = contents(own, parts)
     return found
 
 
 def synthesize(folder: Path) -> None:
     """Do the job of ``folder``."""
     job = json.loads((folder / "job.json").read_text())
-    steps = (*_FLOW, *_LAST)
-    yosys = _Yosys(len(steps) + 2)
+    yosys = _Yosys(len(_FLOW) + 3)
     yosys.stage("read")
     _read(yosys, job)
     yosys.stage("hierarchy")
     _shape_hierarchy(yosys, job["keep"])
     _merge(yosys, job["black_boxes"], folder)
     flow = f"synth_xilinx -family {job['family']} -top {job['top']} -noiopad -noclkbuf {job['options']}"
-    for here, there in zip(steps, (*steps[1:], ""), strict=True):
+    for here, there in zip(_FLOW, (*_FLOW[1:], _LAST), strict=True):
         yosys.stage(here)
-        yosys.run(f"{flow} -run {here}:{there or here}" if there else f"{flow} -run {here}:edif")
-    (folder / "netlist.json").write_text(json.dumps(netlist(yosys.design, job["black_boxes"])))
+        yosys.run(f"{flow} -run {here}:{there}")
+    yosys.stage(_LAST)
+    (folder / "netlist.json").write_text(json.dumps(_map_luts(yosys, flow, job["black_boxes"], folder)))
 
 
 def main() -> int:

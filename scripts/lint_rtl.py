@@ -30,10 +30,13 @@ def control_module() -> Module:
 
 
 def layer_module(name: str, parts: int) -> Module:
-    """The module MHA or FFN, with or without WTWS."""
-    parameters = rtl_parameters(AcceleratorConfig(softmax_lanes=8, weight_planes=parts, qmm_outputs=16))
-    tokens, other = ("MHA_TOKENS", "MAX_FFN") if name == "bat_mha" else ("FFN_TOKENS", "MAX_HEADS")
-    left_out = {"MHA_TOKENS", "FFN_TOKENS", other, "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"}
+    """The module MHA or FFN, with or without WTWS; then V^T is written two channels at once."""
+    config = AcceleratorConfig(softmax_lanes=8, weight_planes=parts, qmm_outputs=16, v_channels=parts)
+    parameters = rtl_parameters(config)
+    tokens, others = (
+        ("MHA_TOKENS", {"MAX_FFN"}) if name == "bat_mha" else ("FFN_TOKENS", {"MAX_HEADS", "V_CHANNELS"})
+    )
+    left_out = {"MHA_TOKENS", "FFN_TOKENS", "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"} | others
     kept = {key: value for key, value in parameters.items() if key not in left_out}
     sources = rtl_sources(name, (RTL_FOLDER,), primitives=True)
     return Module(name, tuple(sources), kept | {"TOKENS": parameters[tokens]}, (), ())

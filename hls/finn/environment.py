@@ -9,6 +9,7 @@ calls them.
 from __future__ import annotations
 
 import atexit
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 from batflow.errors import MissingToolError
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-finn"
+TESTED = "1.6.1"
+"""Another finn-plus is refused: nodes, attributes and RTL of this one are what the graphs are written for."""
 DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
 CLOCK_NS = 5.0
 NO_VIVADO = "/no-vivado"
@@ -51,10 +54,15 @@ def prepare(scratch: Path | None = None) -> None:
     Importing :mod:`batflow.hls.finn.units` is only possible afterwards. A second call only moves the folder.
 
     Raises:
-        MissingToolError: finn-plus is not installed here.
+        MissingToolError: finn-plus is not installed here, or is a version that was not tested.
     """
     if not is_here():
         raise MissingToolError(f"the FINN flow needs finn-plus, which {sys.executable} has not; {_REMEDY}")
+    version = importlib.metadata.version("finn-plus")
+    if version != TESTED:
+        raise MissingToolError(
+            f"finn-plus {version} is installed; batflow is tested with {TESTED}; {_REMEDY}"
+        )
     folder = (Path(tempfile.mkdtemp(prefix="batflow_finn_")) if scratch is None else Path(scratch)).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if scratch is None:

@@ -22,7 +22,7 @@ from .encoder import encoder_graph
 from .folding import Folding, fold
 from .frames import expected, frames
 from .hardware import specialize, unconverted
-from .sizing import size
+from .sizing import Target, size
 from .vendor import estimate
 
 SEED = 1
@@ -117,7 +117,7 @@ def _simulated(
     model: ModelWrapper, options: Options, folder: Path, inputs: Int64, wanted: Int64
 ) -> dict[str, Any]:
     """Size the FIFOs, run at full rate and with stalls, compare."""
-    sized = size(model, options.part, folder, inputs)
+    sized = size(model, Target(options.part, options.clock_ns), folder, inputs)
     stalled = sized.simulation.run(inputs, stall_in=30, stall_out=30, seed=SEED)
     return {
         "source": "cosim",

@@ -17,7 +17,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from batflow.errors import InputError
 
-from .environment import CLOCK_NS, DEFAULT_PART
+from .environment import DEFAULT_PART
 from .stream_op import DOMAIN
 
 _PART = re.compile(r"xc(zu|ku|vu|k26|u\d)[0-9a-z]*-[a-zA-Z0-9-]+")
@@ -85,6 +85,6 @@ def connect(model: ModelWrapper, part: str, depths: Mapping[str, int], default: 
     return wired
 
 
-def generate(model: ModelWrapper, part: str, clock_ns: float = CLOCK_NS) -> ModelWrapper:
+def generate(model: ModelWrapper, part: str, clock_ns: float) -> ModelWrapper:
     """Write every node's RTL below FINN's build folder."""
     return model.transform(PrepareIP(part, clock_ns))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ _FLAGS = ("-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-timing", "--no-a
 # The last -O wins: without optimization a layer builds much faster, and its runs are short.
 _CFLAGS = f"-fPIC -std=gnu++17 -O0 -I{_HERE} -I{_HERE.parent}"
 IDLE_LIMIT = 200_000
-"""Clocks without a beat at either end after which the graph counts as stuck."""
+"""Clocks without a beat at either end after which a graph of quick nodes counts as stuck."""
 
 
 @dataclass(frozen=True)
@@ -69,33 +70,44 @@ BATFLOW_STITCH_HARNESS(Ports)
 """
 
 
-class StitchedSim:
-    """A Verilated graph. Every run starts from reset.
+def build(graph: Stitched, folder: Path, source: str, result: str) -> Path:
+    """Build a stitched graph whose ends are ``source`` and ``result``; return the library in ``folder``.
 
     Raises:
         MissingToolError: no Verilator, C++ compiler or make.
         EngineError: the build failed.
     """
+    tool = build_tools("the FINN simulation")
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    cpp = folder / "binding.cpp"
+    cpp.write_text(binding(graph, source, result), encoding="utf-8")
+    recipe = Recipe(
+        TOP,
+        graph.sources,
+        {},
+        _FLAGS,
+        _CFLAGS,
+        cpp,
+        "[a-z_]+",
+        "change the folding",
+        "Verilator could not build the FINN graph",
+    )
+    library = verilate(tool, recipe, folder)
+    shutil.rmtree(folder / "obj")  # a hundred megabytes that nothing reads again
+    return library
 
-    def __init__(self, graph: Stitched, folder: Path, source: str, result: str) -> None:
-        self.graph = graph
-        tool = build_tools("the FINN simulation")
-        folder = folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        cpp = folder / "binding.cpp"
-        cpp.write_text(binding(graph, source, result), encoding="utf-8")
-        recipe = Recipe(
-            TOP,
-            graph.sources,
-            {},
-            _FLAGS,
-            _CFLAGS,
-            cpp,
-            "[a-z_]+",
-            "change the folding",
-            "Verilator could not build the FINN graph",
-        )
-        self._library = ctypes.CDLL(str(verilate(tool, recipe, folder)))
+
+class StitchedSim:
+    """The ``library`` that :func:`build` made of ``graph``. Every run starts from reset.
+
+    ``idle_limit``: clocks without a beat at either end after which a run counts as stuck; more than a frame
+    needs to pass all nodes.
+    """
+
+    def __init__(self, graph: Stitched, library: Path, idle_limit: int = IDLE_LIMIT) -> None:
+        self.graph, self.idle_limit = graph, idle_limit
+        self._library = ctypes.CDLL(str(library))
         self._library.finn_run.restype = ctypes.c_int64
 
     def run(
@@ -106,7 +118,7 @@ class StitchedSim:
         ``stall_in`` and ``stall_out`` hold a side back in that per cent of the clocks, at random.
 
         Raises:
-            EngineError: no beat moved for `IDLE_LIMIT` clocks.
+            EngineError: no beat moved for `idle_limit` clocks.
         """
         graph, count = self.graph, len(frames)
         data = np.ascontiguousarray(frames.astype("<i2"))
@@ -120,13 +132,13 @@ class StitchedSim:
             stall_in,
             stall_out,
             ctypes.c_uint32(seed),
-            ctypes.c_int64(IDLE_LIMIT),
+            ctypes.c_int64(self.idle_limit),
             ctypes.c_void_p(done.ctypes.data),
             ctypes.c_void_p(fills.ctypes.data),
         )
         if clocks < 0:
             raise EngineError(
-                f"the FINN graph stopped: no beat moved for {IDLE_LIMIT} clocks after "
+                f"the FINN graph stopped: no beat moved for {self.idle_limit} clocks after "
                 f"{np.count_nonzero(done)} of {count} frames; deepen the FIFOs"
             )
         found = out.view("<i2").astype(np.int64).reshape(frames.shape)

@@ -18,10 +18,10 @@ from qonnx.custom_op.registry import getCustomOp
 from batflow.errors import EngineError
 
 from ..packing import Int64
-from .environment import CLOCK_NS
+from .folding import measure
 from .hardware import RESULT, connect, generate
 from .rtllib import port
-from .simulate import Run, StitchedSim
+from .simulate import IDLE_LIMIT, Run, StitchedSim, build
 from .stitch import stitch
 
 _DEEP_FRAMES = 8
@@ -39,14 +39,28 @@ class Sized:
     deep_interval: float
 
 
+@dataclass(frozen=True)
+class Target:
+    """The part and the clock period that RTL is generated for."""
+
+    part: str
+    clock_ns: float
+
+
 def simulation(
-    model: ModelWrapper, part: str, folder: Path, depths: dict[str, int]
+    model: ModelWrapper, target: Target, folder: Path, depths: dict[str, int]
 ) -> tuple[ModelWrapper, StitchedSim]:
     """Generate, stitch and build a folded graph with FIFO ``depths`` by name (2 where none is given)."""
     folder = folder.resolve()  # Verilator runs in another one
-    wired = generate(connect(model, part, depths, 2), part, CLOCK_NS)
+    wired = generate(connect(model, target.part, depths, 2), target.part, target.clock_ns)
     graph = stitch(wired, port(folder / "finn-rtllib"), folder / "rtl")
-    return wired, StitchedSim(graph, folder / "sim", wired.graph.input[0].name, RESULT)
+    library = build(graph, folder / "sim", wired.graph.input[0].name, RESULT)
+    return wired, StitchedSim(graph, library, idle_limit(model))
+
+
+def idle_limit(model: ModelWrapper) -> int:
+    """Clocks in which a frame passes every node of ``model``, one after the other, with room to spare."""
+    return max(IDLE_LIMIT, 2 * sum(measure(model).cycles.values()))
 
 
 def deep(model: ModelWrapper, part: str) -> dict[str, int]:
@@ -64,14 +78,14 @@ def round_up(fill: int) -> int:
     return max(2, 1 << max(0, fill - 1).bit_length())
 
 
-def size(model: ModelWrapper, part: str, folder: Path, frames: Int64) -> Sized:
+def size(model: ModelWrapper, target: Target, folder: Path, frames: Int64) -> Sized:
     """Depths for a folded graph, found with ``frames`` [frames, l, d].
 
     Raises:
         EngineError: the interval stays worse than that of deep FIFOs.
     """
-    largest = deep(model, part)
-    _, sim = simulation(model, part, folder / "deep", largest)
+    largest = deep(model, target.part)
+    _, sim = simulation(model, target, folder / "deep", largest)
     free = sim.run(frames)
     pace = math.ceil(free.interval)
     fills = sim.run(frames, pace=pace).fills
@@ -80,7 +94,7 @@ def size(model: ModelWrapper, part: str, folder: Path, frames: Int64) -> Sized:
         raise EngineError(f"FIFOs {', '.join(full)} were full at {_DEEP_FRAMES} frames; fold the graph more")
     depths = {name: round_up(fill) for name, fill in fills.items()}
     for _ in range(_ATTEMPTS):
-        wired, sim = simulation(model, part, folder / "sized", depths)
+        wired, sim = simulation(model, target, folder / "sized", depths)
         run = sim.run(frames)
         if run.interval <= free.interval:
             return Sized(wired, depths, sim, run, free.interval)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .qmm_proofs import QMM
 from .runner import Mutation, Proof
 
 _ORDER = "handshake stable, no loss, overflow, underflow or reordering, ready after reset"
@@ -234,4 +235,4 @@ WIDER = (
     ),
 )
 
-PROOFS = (SKID, REGISTER, *FIFOS, *BANKS, *AXI, *QU)
+PROOFS = (SKID, REGISTER, *FIFOS, *BANKS, *QMM, *AXI, *QU)

@@ -23,6 +23,7 @@ module bat_accelerator
     parameter int unsigned PARTS,          // 2: WTWS is built
     parameter int unsigned A_TOKENS,       // token rows read from an activation buffer in a clock
     parameter int unsigned RESULT_TILES,   // finished tiles that wait behind an engine
+    parameter int unsigned V_CHANNELS,     // channels of V^T written at once
     parameter int unsigned MAX_BITS,       // of an activation
     parameter int unsigned MAX_LAYERS,
     parameter int unsigned MAX_TOKENS,
@@ -202,7 +203,7 @@ module bat_accelerator
 
   bat_mha #(
       .TOKENS(MHA_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .PARTS(PARTS),
-      .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES),
+      .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES), .V_CHANNELS(V_CHANNELS),
       .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .MAX_HEADS(MAX_HEADS),
       .BUS_BITS(BUS_BITS)
   ) u_mha (

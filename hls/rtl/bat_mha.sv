@@ -34,6 +34,7 @@ module bat_mha
     parameter int unsigned PARTS,         // 2: WTWS and ternary weights are built
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
     parameter int unsigned RESULT_TILES,  // finished tiles that wait behind the engine, >= 2
+    parameter int unsigned V_CHANNELS,    // channels of V^T written at once, a power of two, at most 8 and LANES
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
@@ -163,8 +164,8 @@ module bat_mha
   localparam logic [7:0] ALL = QUANTIZED | SCORES | RESIDUAL;
   logic read_valid, read_ready, descriptor_valid, descriptor_ready, entry_valid, entry_ready;
   logic job_valid, job_ready, norm_valid, norm_ready, head_valid, head_ready, unused_idle, memory_last;
-  logic [COPIES-1:0] copy_valid, copy_ready;
   logic [3:0] fault;
+  logic [COPIES-1:0] copy_valid, copy_ready;
   read_t read;
   entry_t entry_item;
   job_t job;
@@ -173,8 +174,7 @@ module bat_mha
   vector_pkg::norm_job_t norm;
   logic [BUS_BITS-1:0] memory_data;
   mha_sequencer #(
-      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES),
-      .MAX_BITS(MAX_BITS), .PARTS(PARTS)
+      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .MAX_BITS(MAX_BITS), .PARTS(PARTS)
   ) u_sequencer (
       .clk, .rst_n, .shape, .work_valid(item_valid), .work_ready(item_ready), .work(item),
       .read_valid, .read_ready, .read,
@@ -222,7 +222,7 @@ module bat_mha
   logic [3:0][MAX_BITS-1:0][LANES-1:0] write_data;
   logic [15:0] h_row, h_word, k_row, k_segment, v_row, v_segment;
   logic [MAX_BITS-1:0][LANES-1:0] k_data;
-  logic [MAX_BITS-1:0][V_SEGMENT-1:0] v_data;
+  logic [V_CHANNELS-1:0][MAX_BITS-1:0][V_SEGMENT-1:0] v_data;
   logic [16*LANES-1:0] h_data;
   progress_t [3:0] progress;
   progress_t h_progress, k_progress, v_progress;
@@ -245,7 +245,7 @@ module bat_mha
   mha_buffers #(
       .TOKENS(TOKENS), .SIMD(SIMD), .LANES(LANES), .A_TOKENS(A_TOKENS), .PLANES(MAX_BITS), .MAX_TOKENS(MAX_TOKENS),
       .MAX_HIDDEN(MAX_HIDDEN), .HEAD_WORDS(head_words(MAX_HIDDEN, MAX_HEADS)), .V_SEGMENT(V_SEGMENT),
-      .KV_BITS(KV_BITS)
+      .V_CHANNELS(V_CHANNELS), .KV_BITS(KV_BITS)
   ) u_buffers (
       .clk, .rst_n,
       .act_valid(copy_valid[TO_FEEDER]), .act_ready(copy_ready[TO_FEEDER]), .act_job(copy[TO_FEEDER]),
@@ -290,7 +290,7 @@ module bat_mha
   // Q, K, V and contexts: to the buffers.
   head_results #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
-      .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT)
+      .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT), .V_CHANNELS(V_CHANNELS)
   ) u_results (
       .clk, .rst_n, .job_valid(copy_valid[TO_RESULTS]), .job_taken(copy_ready[TO_RESULTS]), .job(copy[TO_RESULTS]),
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),

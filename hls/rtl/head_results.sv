@@ -17,7 +17,8 @@ module head_results
     parameter int unsigned ACC_BITS,   // of an accumulator
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned PLANES,     // of the buffers, 1..8
-    parameter int unsigned V_SEGMENT   // tokens that V^T is written at once: gcd(TOKENS, 64)
+    parameter int unsigned V_SEGMENT,  // tokens that V^T is written at once: gcd(TOKENS, 64)
+    parameter int unsigned V_CHANNELS  // channels that it is written at once: divides LANES
 ) (
     input  logic                              clk,
     input  logic                              rst_n,        // synchronous, active low
@@ -38,9 +39,9 @@ module head_results
     output logic [2:0][PLANES-1:0][LANES-1:0] write_data,
     output progress_t [2:0]                   progress,
     output logic                              v_write,      // V^T: row = channel
-    output logic [15:0]                       v_row,
+    output logic [15:0]                       v_row,        // first of V_CHANNELS
     output logic [15:0]                       v_segment,
-    output logic [PLANES-1:0][V_SEGMENT-1:0]  v_data,
+    output logic [V_CHANNELS-1:0][PLANES-1:0][V_SEGMENT-1:0] v_data,
     output progress_t                         v_progress,
     output logic [2:0]                        error_code    // vector_pkg::vector_error_t
 );
@@ -75,7 +76,8 @@ module head_results
     );
   end
   tile_transpose #(
-      .TOKENS(TOKENS), .LANES(LANES), .MAX_WORDS(OUTPUTS / LANES), .PLANES(PLANES), .SEGMENT(V_SEGMENT)
+      .TOKENS(TOKENS), .LANES(LANES), .MAX_WORDS(OUTPUTS / LANES), .PLANES(PLANES), .SEGMENT(V_SEGMENT),
+      .CHANNELS(V_CHANNELS)
   ) u_transpose (
       .clk, .rst_n, .job_valid(mine[3]), .job_taken(taken[3]), .job(place),
       .s_axis_tvalid(q_valid), .s_axis_tready(ready[3]), .s_axis_tdata(q),

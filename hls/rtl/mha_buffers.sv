@@ -21,6 +21,7 @@ module mha_buffers
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned HEAD_WORDS,  // most SIMD words of a row of q
     parameter int unsigned V_SEGMENT,   // tokens that V^T is written at once: gcd(TOKENS, 64)
+    parameter int unsigned V_CHANNELS,  // channels that it is written at once: divides KV_BITS / 64
     parameter int unsigned KV_BITS      // of a beat of m_axis_kv
 ) (
     input  logic                              clk,
@@ -45,7 +46,7 @@ module mha_buffers
     input  logic                              v_write,
     input  logic [15:0]                       v_row,
     input  logic [15:0]                       v_segment,
-    input  logic [PLANES-1:0][V_SEGMENT-1:0]  v_data,
+    input  logic [V_CHANNELS-1:0][PLANES-1:0][V_SEGMENT-1:0] v_data,
     input  progress_t                         v_progress,
     output logic                              x_free,       // V's product has read its side of x
     output logic                              m_axis_a_tvalid,
@@ -116,7 +117,7 @@ module mha_buffers
   plane_buffer #(
       .PLANES(PLANES), .SIDES(1), .ROWS(up(MAX_HIDDEN, 16) * 16 + 16), .BANKS(BANKS),
       .ROW_WORDS(larger(up(ROWS, 64), TOKEN_WORDS * SIMD / 64)), .WORD_BITS(64), .SEGMENT(V_SEGMENT),
-      .CHUNK(KV_CHUNK)
+      .CHUNK(KV_CHUNK), .WRITE_ROWS(V_CHANNELS)
   ) u_v (
       .clk, .write(v_write), .write_side(1'b0), .write_row(v_row), .write_segment(v_segment),
       .write_data(v_data), .enable(kv_enable), .read(kv_read[1]), .read_side(1'b0), .read_group(kv_group),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffer of bit planes: written SEGMENT bits of all planes at once, read one word of one plane of BANKS
-// rows at once. Source: skewed storage of parallel memories (Budnik and Kuck); its use here is ours.
+// Buffer of bit planes: written SEGMENT bits of all planes of WRITE_ROWS rows at once, read one word of one
+// plane of BANKS rows at once. Source: skewed storage of parallel memories (Budnik and Kuck); its use here is ours.
 //
 // LAYOUT. Row r lies in bank r % BANKS as row group r / BANKS. A bank is COLUMNS memories, COLUMNS = PLANES
 // rounded up to a power of two, of CHUNK bits. A row is cut into units of COLUMNS chunks (a word, or several
@@ -8,7 +8,8 @@
 // go to different memories (one clock to write), and so do the chunks of one plane (one clock to read), and
 // all memories are full: no plane has memories of its own. plane_reader.sv turns the chunks back.
 //
-// WRITE: the memory holds it 2 clocks after `write`. READ: `raw` is there 2 clocks of `enable` after `read`;
+// WRITE: rows `write_row`, a multiple of WRITE_ROWS, and those after it; they lie in banks of their own. The
+// memory holds it 2 clocks after `write`. READ: `raw` is there 2 clocks of `enable` after `read`;
 // it keeps its value while this buffer is not read. Content is undefined until written.
 module plane_buffer
   import plane_pkg::*;
@@ -21,6 +22,7 @@ module plane_buffer
     parameter int unsigned WORD_BITS,  // a power of two
     parameter int unsigned SEGMENT,    // bits of a plane that are written at once, divides WORD_BITS
     parameter int unsigned CHUNK,      // plane_pkg::chunk_bits: bits of a memory
+    parameter int unsigned WRITE_ROWS = 1,  // rows written at once, divides BANKS
     localparam int unsigned COLUMNS = columns(PLANES),
     localparam int unsigned RAW_BITS = COLUMNS * CHUNK
 ) (
@@ -29,7 +31,7 @@ module plane_buffer
     input  logic                             write_side,
     input  logic [15:0]                      write_row,
     input  logic [15:0]                      write_segment,  // of the row
-    input  logic [PLANES-1:0][SEGMENT-1:0]   write_data,
+    input  logic [WRITE_ROWS-1:0][PLANES-1:0][SEGMENT-1:0] write_data,
     input  logic                             enable,         // the reader's pipeline moves
     input  logic                             read,
     input  logic                             read_side,
@@ -59,6 +61,10 @@ module plane_buffer
     $error("plane_buffer: CHUNK %0d is not chunk_bits of these words and segments", CHUNK);
   end
 
+  if (WRITE_ROWS < 1 || BANKS % WRITE_ROWS != 0) begin : g_check_write
+    $error("plane_buffer: WRITE_ROWS %0d must divide BANKS %0d", WRITE_ROWS, BANKS);
+  end
+
   // Address of plane 0 of a unit.
   function automatic logic [ADDRESS_BITS-1:0] place(logic side, logic [15:0] group, logic [15:0] unit);
     logic [31:0] row;
@@ -76,7 +82,7 @@ module plane_buffer
   logic [CHUNK_SEGMENTS-1:0] w_part;  // one hot: segment of the chunk
   logic [3:0] w_chunk;
   logic [ADDRESS_BITS-1:0] w_address, r_address;
-  logic [PLANES-1:0][SEGMENT-1:0] w_data;
+  logic [WRITE_ROWS-1:0][PLANES-1:0][SEGMENT-1:0] w_data;
   logic r_valid;
 
   always_ff @(posedge clk) begin
@@ -84,7 +90,9 @@ module plane_buffer
     w_address <= place(write_side, write_row / 16'(BANKS), write_segment / 16'(UNIT));
     w_chunk   <= 4'(write_segment % 16'(UNIT) / 16'(CHUNK_SEGMENTS));
     w_data    <= write_data;
-    for (int unsigned b = 0; b < BANKS; b++) w_bank[b] <= write_row % 16'(BANKS) == 16'(b);
+    for (int unsigned b = 0; b < BANKS; b++) begin
+      w_bank[b] <= write_row % 16'(BANKS) / 16'(WRITE_ROWS) == 16'(b / WRITE_ROWS);
+    end
     for (int unsigned s = 0; s < CHUNK_SEGMENTS; s++) begin
       w_part[s] <= write_segment % 16'(CHUNK_SEGMENTS) == 16'(s);
     end
@@ -98,12 +106,14 @@ module plane_buffer
   for (genvar m = 0; m < COLUMNS; m++) begin : g_column
     logic [3:0] plane;
     logic [ADDRESS_BITS-1:0] address;
-    logic [SEGMENT-1:0] data;
+    logic [WRITE_ROWS-1:0][SEGMENT-1:0] data;
     assign plane   = plane_of(m, w_chunk);
     assign address = w_address + ADDRESS_BITS'(plane);
     always_comb begin
       data = '0;
-      for (int unsigned p = 0; p < PLANES; p++) if (plane == 4'(p)) data = w_data[p];
+      for (int unsigned r = 0; r < WRITE_ROWS; r++) begin
+        for (int unsigned p = 0; p < PLANES; p++) if (plane == 4'(p)) data[r] = w_data[r][p];
+      end
     end
     for (genvar b = 0; b < BANKS; b++) begin : g_bank
       logic [CHUNK-1:0] memory[DEPTH];
@@ -112,7 +122,7 @@ module plane_buffer
       always_ff @(posedge clk) begin
         if (w_valid && w_bank[b] && plane < 4'(PLANES)) begin
           for (int unsigned s = 0; s < CHUNK_SEGMENTS; s++) begin
-            if (w_part[s]) memory[address][s*SEGMENT+:SEGMENT] <= data;
+            if (w_part[s]) memory[address][s*SEGMENT+:SEGMENT] <= data[b%WRITE_ROWS];
           end
         end
         if (enable && r_valid) word <= memory[r_address];

@@ -3,15 +3,15 @@
 // token. Source: ours.
 //
 // ORDER. In: tile order (write_job_t; tile_rows = TOKENS, head fields unused). Out: for each tile, for each true
-// channel, for part of the tile's tokens: one write of SEGMENT tokens of all planes, SEGMENT =
-// gcd(TOKENS, 64), so that parts never cross a 64-bit word. Tokens beyond the true ones carry what the
-// stream holds (QU's 0); the reader masks them.
+// group of CHANNELS channels, for part of the tile's tokens: one write of SEGMENT tokens of all planes of the
+// group, SEGMENT = gcd(TOKENS, 64), so that parts never cross a 64-bit word. Tokens and a group's channels beyond
+// the true ones carry what the stream holds (QU's 0); the reader masks or ignores them.
 //
 // BUFFER. Two tiles: one fills, one drains. Token t of a tile has a memory of words of LANES channels, so one
-// read gives all tokens of LANES channels.
+// read gives all tokens of LANES channels, and CHANNELS of them leave.
 // CYCLES. A tile fills in TOKENS*words clocks, words = channels of a full tile / LANES, and drains in
-// (true channels)*TOKENS/SEGMENT, so QU is never held back where LANES <= SEGMENT. First write: 3 clocks
-// after the tile's last beat; jobs follow without a gap. `progress.jobs` counts with a job's last write;
+// ceil((true channels)/CHANNELS)*TOKENS/SEGMENT, so QU is never held back where LANES <= CHANNELS*SEGMENT. First
+// write: 3 clocks after the tile's last beat; jobs follow without a gap. `progress.jobs` counts with a job's last write;
 // `progress.rows` stays 0: V is read by the whole matrix.
 module tile_transpose
   import plane_pkg::*;
@@ -20,7 +20,8 @@ module tile_transpose
     parameter int unsigned LANES,      // channels a beat
     parameter int unsigned MAX_WORDS,  // most words of LANES channels in one row of a tile
     parameter int unsigned PLANES,     // of the buffer, 1..8
-    parameter int unsigned SEGMENT     // of the buffer: gcd(TOKENS, 64)
+    parameter int unsigned SEGMENT,    // of the buffer: gcd(TOKENS, 64)
+    parameter int unsigned CHANNELS    // written at once: divides LANES
 ) (
     input  logic                           clk,
     input  logic                           rst_n,          // synchronous, active low
@@ -31,13 +32,14 @@ module tile_transpose
     output logic                           s_axis_tready,
     input  logic [8*LANES-1:0]             s_axis_tdata,
     output logic                           write,
-    output logic [15:0]                    write_row,
+    output logic [15:0]                    write_row,      // of the group's first channel
     output logic [15:0]                    write_segment,
-    output logic [PLANES-1:0][SEGMENT-1:0] write_data,
+    output logic [CHANNELS-1:0][PLANES-1:0][SEGMENT-1:0] write_data,
     output progress_t                      progress
 );
   localparam int unsigned PARTS = TOKENS / SEGMENT;
-  localparam int unsigned LANE_BITS = (LANES > 1) ? $clog2(LANES) : 1;
+  localparam int unsigned GROUPS = LANES / CHANNELS;  // of a word
+  localparam int unsigned GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1;
   localparam int unsigned ADDRESS_BITS = $clog2(2 * MAX_WORDS);
 
   if (TOKENS < 1 || LANES < 1 || MAX_WORDS < 1 || PLANES < 1 || PLANES > 8) begin : g_check_shape
@@ -46,6 +48,9 @@ module tile_transpose
   end
   if (SEGMENT < 1 || TOKENS % SEGMENT != 0 || 64 % SEGMENT != 0) begin : g_check_segment
     $error("tile_transpose: SEGMENT %0d must be gcd(TOKENS %0d, 64)", SEGMENT, TOKENS);
+  end
+  if (CHANNELS < 1 || LANES % CHANNELS != 0) begin : g_check_channels
+    $error("tile_transpose: CHANNELS %0d must divide LANES %0d", CHANNELS, LANES);
   end
 
   // A full side.
@@ -109,37 +114,37 @@ module tile_transpose
   end
   always_ff @(posedge clk) if (take && row_end) held[side] <= filled;
 
-  // Drain. `channel` counts within the tile.
-  logic drain, channel_end, valid, last;
+  // Drain. `channel` counts within the tile, by groups.
+  logic drain, group_end, valid, last;
   logic [15:0] channel, part, out_word, out_part;
-  logic [LANE_BITS-1:0] lane, out_lane;
+  logic [GROUP_BITS-1:0] group, out_group;
   logic [15:0] out_row, out_segment;
   tile_t leaving;
-  logic [TOKENS-1:0][LANES-1:0][PLANES-1:0] words;
+  logic [TOKENS-1:0][GROUPS-1:0][CHANNELS-1:0][PLANES-1:0] words;
 
-  assign leaving     = held[from];
-  assign drain       = full[from];
-  assign channel_end = part == 16'(PARTS - 1);
-  assign drained     = drain && channel_end && channel == leaving.count - 16'd1;
+  assign leaving   = held[from];
+  assign drain     = full[from];
+  assign group_end = part == 16'(PARTS - 1);
+  assign drained   = drain && group_end && 17'(channel) + 17'(CHANNELS) >= 17'(leaving.count);
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       from     <= 1'b0;
       channel  <= '0;
-      lane     <= '0;
+      group    <= '0;
       out_word <= '0;
       part     <= '0;
     end else if (drain) begin
-      part <= channel_end ? '0 : part + 16'd1;
+      part <= group_end ? '0 : part + 16'd1;
       if (drained) begin
         from     <= !from;
         channel  <= '0;
-        lane     <= '0;
+        group    <= '0;
         out_word <= '0;
-      end else if (channel_end) begin
-        channel <= channel + 16'd1;
-        lane    <= (lane == LANE_BITS'(LANES - 1)) ? '0 : lane + 1'b1;
-        if (lane == LANE_BITS'(LANES - 1)) out_word <= out_word + 16'd1;
+      end else if (group_end) begin
+        channel <= channel + 16'(CHANNELS);
+        group   <= (group == GROUP_BITS'(GROUPS - 1)) ? '0 : group + 1'b1;
+        if (group == GROUP_BITS'(GROUPS - 1)) out_word <= out_word + 16'd1;
       end
     end
   end
@@ -163,7 +168,7 @@ module tile_transpose
   always_ff @(posedge clk) begin
     valid       <= rst_n && drain;
     last        <= drained && leaving.last;
-    out_lane    <= lane;
+    out_group   <= group;
     out_part    <= part;
     out_row     <= leaving.first + channel;
     out_segment <= leaving.segment + part;
@@ -172,9 +177,11 @@ module tile_transpose
     finished      <= rst_n && valid && last;
     write_row     <= out_row;
     write_segment <= out_segment;
-    for (int unsigned p = 0; p < PLANES; p++) begin
-      for (int unsigned s = 0; s < SEGMENT; s++) begin
-        write_data[p][s] <= words[32'(out_part)*SEGMENT+s][out_lane][p];
+    for (int unsigned c = 0; c < CHANNELS; c++) begin
+      for (int unsigned p = 0; p < PLANES; p++) begin
+        for (int unsigned s = 0; s < SEGMENT; s++) begin
+          write_data[c][p][s] <= words[32'(out_part)*SEGMENT+s][out_group][c][p];
+        end
       end
     end
     if (!rst_n) progress <= '0;

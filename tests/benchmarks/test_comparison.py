@@ -55,6 +55,24 @@ def test_what_is_recorded_is_not_run_again_and_every_outcome_is_kept(tmp_path: P
     assert asked[-1] == ("bat", SMALLEST.name) and len(asked) == 5
 
 
+def test_one_run_stands_for_all_lengths_where_a_peer_knows_none(tmp_path: Path) -> None:
+    output, asked = tmp_path / "out.json", []
+
+    def start(peer: str, case: Case, limit_s: float) -> dict[str, Any]:
+        asked.append(case.name)
+        return dict(EXACT)
+
+    for again, count in ((False, 4), (False, 4), (True, 8)):
+        outcomes = run(["da4ml-ffn-token"], CASES, output, 1.0, again, start)
+        assert len(outcomes) == len(CASES) and len(asked) == count
+    first, later = f"da4ml-ffn-token/{CASES[0].name}", f"da4ml-ffn-token/{CASES[2].name}"
+    assert outcomes[later] == {**EXACT, "same_as": first}
+    text = as_markdown({"machine": "M", "date": "D", "outcomes": outcomes})
+    assert f"1. `the run of {first}`" in text
+    run(["bat"], CASES, output, 1.0, False, start)
+    assert len(asked) == 8 + len(CASES)
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

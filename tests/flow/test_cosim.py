@@ -13,7 +13,7 @@ import pytest
 
 from batflow.errors import InputError, MissingToolError
 from batflow.files import read_json
-from batflow.flow import check_steps
+from batflow.flow import sampled_rungs
 from batflow.flow.cosim import CosimOptions, _waves, cosim_config, differences, measure
 from batflow.flow.cosim_figures import SHARES, batch_title, figure_rows
 from batflow.flow.engines import CosimRung, ReferenceRung
@@ -208,8 +208,8 @@ def test_verify_goes_on_without_verilator_and_says_so(monkeypatch: pytest.Monkey
         raise MissingToolError("no Verilator")
 
     monkeypatch.setattr("batflow.hls.cosim_build.build_cosim", absent)
-    assert check_steps.rtl_rung(PROGRAM, 3) == ([], {"cosim": "no Verilator"})
-    assert check_steps.rtl_rung(PROGRAM, 0)[1] == {"cosim": "verify_cosim_sentences is 0"}
+    assert sampled_rungs.rtl_rung(PROGRAM, 3) == ([], {"cosim": "no Verilator"})
+    assert sampled_rungs.rtl_rung(PROGRAM, 0)[1] == {"cosim": "verify_cosim_sentences is 0"}
 
 
 def test_options_reach_the_config(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ import onnx
 import pytest
 
 from batflow.errors import FormatError, MissingToolError
-from batflow.flow import check_steps
-from batflow.flow.check_steps import hls4ml_rung
 from batflow.flow.engines import ReferenceRung
 from batflow.flow.mutation import Flip, flip_weight
+from batflow.flow.sampled_rungs import hls4ml_rung
 from batflow.flow.verify import Sentence, climb
 from batflow.hls.hls4ml import convert, encode, read_program, seal
 from batflow.hls.program import EncoderProgram
@@ -56,8 +55,8 @@ def test_verify_goes_on_without_hls4ml_and_says_so(monkeypatch: pytest.MonkeyPat
         raise MissingToolError("no hls4ml")
 
     monkeypatch.setattr("batflow.hls.hls4ml.engine.build_hls4ml", absent)
-    assert check_steps.hls4ml_rung(PROGRAM, 3) == ([], {"hls4ml": "no hls4ml"})
-    assert check_steps.hls4ml_rung(PROGRAM, 0)[1] == {"hls4ml": "verify_hls4ml_sentences is 0"}
+    assert hls4ml_rung(PROGRAM, 3) == ([], {"hls4ml": "no hls4ml"})
+    assert hls4ml_rung(PROGRAM, 0)[1] == {"hls4ml": "verify_hls4ml_sentences is 0"}
 
 
 @pytest.fixture(scope="module")

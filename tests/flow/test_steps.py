@@ -61,7 +61,7 @@ def test_every_step_leaves_its_artefacts(finished: RunFolder) -> None:
 def test_the_ladder_has_no_mismatch_and_the_control_is_located(finished: RunFolder) -> None:
     record = read_json(finished.artefact("verify.json"))
     assert record["engines"] == ["deploy", "qonnx", "reference", "csim", "overlay", "hls4ml", "cosim"]
-    assert not record["skipped"]
+    assert record["skipped"].keys() == {"finn", "finn-rtl"}  # tiny_config asks for none; test_finn_rungs.py
     assert record["mismatches"] == 0 and record["tokenizer_mismatches"] == 0
     held = read_json(finished.artefact("data.json"))["files"]["test.jsonl"]["examples"]
     assert record["n"] == min(30, held)

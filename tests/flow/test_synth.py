@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from batflow.files import read_json
 from batflow.flow import synth
 from batflow.hls.synth_report import SOURCE, Resources, SynthReport, Unit
 from batflow.hls.synth_units import UnitJob
@@ -47,6 +48,18 @@ def test_table_and_json_carry_rates_shares_and_source(
     assert array["rates"]["lut_per_mac"] == round(2000 / (4 * 8 * 64), 4)
     assert qu["board_shares"]["lut"] == round(2000 / 274080, 5) and "uram" not in qu["board_shares"]
     assert qu["tree"]["children"][0]["count"] == 4
+
+
+def test_the_whole_accelerator_has_no_rate(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(synth, "synthesize_unit", fake)
+    output = tmp_path / "synth.json"
+    assert batflow(monkeypatch, "synth", str(config), "--unit", "accelerator", "--output", str(output)) == 0
+    told = capsys.readouterr().out
+    assert SOURCE in told and "per lane" not in told
+    (whole,) = read_json(output)["units"].values()
+    assert whole["rates"] == {} and whole["tree"]["lut"] == 2000
 
 
 BAD = {

@@ -87,6 +87,8 @@ def tiny_config(folder: Path) -> RunConfig:
         student_epochs=1,
         threads=1,
         verify_sentences=30,
+        verify_finn_sentences=0,
+        verify_finn_rtl_sentences=0,
         csim_sentences=30,
         cosim_sentences=2,
     )

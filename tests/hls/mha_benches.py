@@ -31,6 +31,7 @@ class MhaBuild:
     a_tokens: int
     bus_bits: int
     result_tiles: int = 4
+    v_channels: int = 1
     max_bits: int = 8
     max_tokens: int = 13
     max_hidden: int = 192

@@ -76,6 +76,7 @@ class Sizes:
     planes: int
     a_tokens: int
     kv_bits: int
+    channels_v: int = 1
     max_tokens: int = 70
     max_hidden: int = 96
     head_words: int = 6

@@ -21,7 +21,7 @@ from batflow.hls.reference.encoder import Reference
 from .programs import random_program
 from .rtl_engines import require_verilator
 
-CONFIG = AcceleratorConfig(max_layers=3, max_hidden=96, max_heads=6, max_ffn=160, max_tokens=24)
+CONFIG = AcceleratorConfig(max_layers=3, max_hidden=96, max_heads=6, max_ffn=160, max_tokens=24, v_channels=4)
 SHAPES = ((96, 6, 160), (64, 4, 72), (32, 1, 160), (48, 6, 40))
 """Hidden size, heads, FFN size: full and partial tiles, words and heads."""
 LENGTHS = (24, 1, 7, 2, 16, 5)

@@ -19,8 +19,19 @@ from .rtl_engines import require_verilator
 
 SIZES = {
     "small": Sizes(tokens=8, lanes=8, outputs=16, simd=64, planes=4, a_tokens=2, kv_bits=64),
-    "wide": Sizes(tokens=12, lanes=16, outputs=64, simd=128, planes=8, a_tokens=4, kv_bits=512, head_words=4),
-    "binary": Sizes(tokens=5, lanes=4, outputs=8, simd=64, planes=1, a_tokens=1, kv_bits=256),
+    "wide": Sizes(
+        tokens=12,
+        lanes=16,
+        outputs=64,
+        simd=128,
+        planes=8,
+        a_tokens=4,
+        kv_bits=512,
+        channels_v=4,
+        head_words=4,
+    ),
+    "binary": Sizes(tokens=5, lanes=4, outputs=8, simd=64, planes=1, a_tokens=1, kv_bits=256, channels_v=2),
+    "whole": Sizes(tokens=6, lanes=8, outputs=16, simd=64, planes=3, a_tokens=2, kv_bits=512, channels_v=8),
 }
 NAMES = pytest.mark.parametrize("name", list(SIZES))
 _SOURCES = (
@@ -42,6 +53,7 @@ def _module(sizes: Sizes, changed: dict[str, int] | None = None) -> Module:
         "A_TOKENS": sizes.a_tokens,
         "KV_BITS": sizes.kv_bits,
         "SEGMENT_V": sizes.segment_v,
+        "CHANNELS_V": sizes.channels_v,
         "MAX_TOKENS": sizes.max_tokens,
         "MAX_HIDDEN": sizes.max_hidden,
         "HEAD_WORDS": sizes.head_words,
@@ -257,12 +269,45 @@ def test_feeders_send_a_beat_a_clock(name: str) -> None:
         assert run.cycles == wanted[queue] + 7
 
 
+def transposed(sizes: Sizes, job: dict[str, int]) -> int:
+    """Clocks of a V alone until its last write, as the header of ``tile_transpose.sv`` has them."""
+    fill = drain = before = 0
+    groups = sizes.tokens // sizes.segment_v
+    for _ in range(-(-job["rows"] // sizes.tokens)):
+        for first in range(0, job["channels"], job["words"] * sizes.lanes):
+            channels = min(job["words"] * sizes.lanes, job["channels"] - first)
+            fill = max(fill, before) + sizes.tokens * job["words"]
+            before, drain = drain, max(fill, drain) - (-channels // sizes.channels_v) * groups
+    return drain + 3
+
+
+@NAMES
+def test_v_is_transposed_in_the_clocks_of_its_header(name: str) -> None:
+    """V alone, then one context operand that waits for it: the clocks between are exact."""
+    rng, sizes = np.random.default_rng(7), SIZES[name]
+    sim = _sim(name)
+    for rows in (1, sizes.tokens, sizes.max_tokens):
+        sim.reset()
+        item = Item(rng, sizes, rows, 1, 2 * sizes.lanes, 0)
+        own, planes = item.kv_jobs[-1], item._planes("v", item.q["v"].T)
+        operand = Operands()
+        operand.add(ref.kv_beats(sizes, planes, own["k_words"]), planes.shape[1], sizes.kv_bits // 64)
+        inputs = item.inputs()
+        used = {1: ref.job_beats("job_t", [own]), 7: inputs[7], 13: inputs[13]}
+        none = [Beats(beats.data[:0].copy(), beats.last[:0].copy()) for beats in inputs]
+        run = sim.run([used.get(n, empty) for n, empty in enumerate(none)], [0, operand.beats])
+        assert operand.equal(run.outputs[1])
+        assert run.cycles == transposed(sizes, item.writes["v"][0]) + operand.beats + 6
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"A_TOKENS": 3}, "A_TOKENS 3 must divide TOKENS 8"),
         ({"KV_BITS": 96}, "KV_BITS 96 must be a power of two"),
         ({"SEGMENT_V": 16}, "SEGMENT 16 must be gcd"),
+        ({"CHANNELS_V": 3}, "CHANNELS 3 must divide LANES 8"),
+        ({"CHANNELS_V": 2}, "WRITE_ROWS 2 must divide BANKS 1"),
     ],
 )
 def test_refused_parameters(changed: dict[str, int], message: str) -> None:

@@ -27,6 +27,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"activation_tokens": 2, "ffn_qmm_tokens": 5},
         "activation_tokens 2 does not divide ffn_qmm_tokens 5",
     ),
+    "V channels": ({"v_channels": 16}, "v_channels is 16: give a power of two, 8 at most with 8 lanes"),
+    "odd V channels": ({"v_channels": 3}, "v_channels is 3"),
+    "V channels beyond lanes": (
+        {"v_channels": 8, "vu_lanes": 4, "ln_lanes": 4, "softmax_lanes": 4},
+        "v_channels is 8: give a power of two, 4 at most with 4 lanes",
+    ),
     "small model": ({"max_hidden": 8}, "max_hidden 8 is not above lanes 8"),
 }
 

@@ -27,9 +27,11 @@ from .module_benches import BASE, TABLE, Item, fails, image_of, loud
 from .programs import random_program
 
 BUILDS = {
-    "odd": MhaBuild(tokens=3, outputs=16, simd=64, lanes=8, parts=2, a_tokens=1, bus_bits=128, max_tokens=70),
+    "odd": MhaBuild(
+        tokens=3, outputs=16, simd=64, lanes=8, parts=2, a_tokens=1, bus_bits=128, max_tokens=70, v_channels=8
+    ),
     "wide": MhaBuild(
-        tokens=4, outputs=8, simd=128, lanes=4, parts=2, a_tokens=2, bus_bits=64, result_tiles=2
+        tokens=4, outputs=8, simd=128, lanes=4, parts=2, a_tokens=2, bus_bits=64, result_tiles=2, v_channels=2
     ),
     "binary": MhaBuild(
         tokens=1, outputs=8, simd=64, lanes=8, parts=1, a_tokens=1, bus_bits=512, max_bits=2, max_hidden=96

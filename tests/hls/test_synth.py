@@ -25,6 +25,7 @@ from batflow.hls.synth_report import (
     unit_from_json,
     unit_tree,
 )
+from batflow.hls.synth_split import split_modules
 from batflow.hls.synth_units import UNITS, array_job, unit_jobs
 
 BASELINES = Path(__file__).parents[2] / "benchmarks" / "qor"
@@ -161,6 +162,16 @@ def test_identical_modules_are_merged_and_others_are_not() -> None:
     merged = merge_identical(text)
     assert merged.count("\nmodule ") + merged.startswith("module ") == 3
     assert "cell \\a \\j" in merged and "cell \\c \\k" in merged
+
+
+def test_modules_are_taken_apart_with_the_borders_of_their_parts() -> None:
+    box = 'attribute \\blackbox 1\nattribute \\src "f"\nmodule \\{0}\n  wire input 1 \\A\nend\n'
+    part = "module \\part$t.u\n  wire width 2 output 1 \\y\n  wire $inner\n  cell $and $1\n  end\nend\n"
+    top = "module \\t\n  cell \\part$t.u \\u\n  end\n  cell \\FDRE \\f\n  end\nend\n"
+    alone, unused = split_modules("autoidx 9\n" + box.format("FDRE") + box.format("LUT6") + part + top)
+    border = "attribute \\blackbox 1\nmodule \\part$t.u\n  wire width 2 output 1 \\y\nend\n"
+    assert alone == {"part$t.u": "autoidx 9\n" + part, "t": "autoidx 9\n" + border + top}
+    assert unused == ["LUT6"]
 
 
 def test_faults_are_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

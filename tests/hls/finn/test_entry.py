@@ -33,6 +33,15 @@ def test_a_missing_finn_is_named_with_what_to_run(
     assert "make finn-env" in capsys.readouterr().err
 
 
+def test_another_version_of_finn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "is_here", lambda: True)
+    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: "1.5.0")
+    with pytest.raises(
+        MissingToolError, match=r"finn-plus 1\.5\.0 is installed; .* with 1\.6\.1; .*finn-env"
+    ):
+        environment.prepare(tmp_path / "scratch")
+
+
 def test_the_command_goes_to_the_finn_environment(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

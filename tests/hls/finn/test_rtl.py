@@ -17,13 +17,17 @@ from batflow.errors import EngineError
 from batflow.hls.finn import rtllib, units_rtl  # noqa: F401  # units_rtl registers the operators
 from batflow.hls.finn.flow import folded
 from batflow.hls.finn.frames import expected, frames
-from batflow.hls.finn.sizing import deep, round_up, simulation, size
+from batflow.hls.finn.hardware import connect, generate
+from batflow.hls.finn.simulate import IDLE_LIMIT
+from batflow.hls.finn.sizing import Target, deep, idle_limit, round_up, simulation, size
 from batflow.hls.packing import WeightKind
 from batflow.hls.program import EncoderProgram
 
 from ..programs import random_program
 from ..rtl_engines import require_verilator
 from .finn_layers import PART, options
+
+TARGET = Target(PART, 5.0)
 
 
 def layer(kind: WeightKind, bits: int) -> EncoderProgram:
@@ -36,7 +40,7 @@ def test_a_sized_layer_equals_the_reference_at_the_estimated_interval(tmp_path: 
     model, folding = folded(program, options(4, 128))
     inputs = frames(program, 4, 16, seed=1)
     wanted = expected(program, (0,), inputs)
-    sized = size(model, PART, tmp_path, inputs)
+    sized = size(model, TARGET, tmp_path, inputs)
     assert np.array_equal(sized.run.frames, wanted)
     assert sized.run.interval == folding.interval == sized.deep_interval
     assert max(sized.depths.values()) < max(deep(model, PART).values())
@@ -59,12 +63,17 @@ def test_a_sized_layer_equals_the_reference_at_the_estimated_interval(tmp_path: 
 
 def memories(model: ModelWrapper) -> list[Path]:
     """Weight memories of the static MVAUs."""
+    return [path for path in generated(model) if path.name == "memblock.dat"]
+
+
+def generated(model: ModelWrapper) -> list[Path]:
+    """Files that FINN generated for the MVAUs."""
     folders = [
         Path(getCustomOp(node).get_nodeattr("code_gen_dir_ipgen"))
         for node in model.graph.node
         if node.op_type.startswith("MVAU")
     ]
-    return [folder / "memblock.dat" for folder in folders if (folder / "memblock.dat").is_file()]
+    return [path for folder in folders for path in sorted(folder.iterdir())]
 
 
 def test_two_accumulators_and_one_bit_equal_the_reference(tmp_path: Path) -> None:
@@ -72,7 +81,7 @@ def test_two_accumulators_and_one_bit_equal_the_reference(tmp_path: Path) -> Non
     program = layer("wtws", 1)
     model, folding = folded(program, options(4, 96))
     inputs = frames(program, 4, 12, seed=2)
-    _, sim = simulation(model, PART, tmp_path, deep(model, PART))
+    _, sim = simulation(model, TARGET, tmp_path, deep(model, PART))
     run = sim.run(inputs)
     assert np.array_equal(run.frames, expected(program, (0,), inputs))
     assert run.interval <= folding.interval
@@ -100,3 +109,19 @@ def test_the_port_changes_one_line_of_two_files(tmp_path: Path) -> None:
         changed += [name] * (before - after).total()
         assert (before - after).total() == (after - before).total()
     assert changed == ["mvu/mvu.sv", "fifo/hdl/fifo.sv"]
+
+
+def test_the_clock_period_reaches_the_generated_rtl() -> None:
+    model, _ = folded(layer("binary", 4), options(4, 128))
+    texts = []
+    for clock_ns in (1.0, 20.0):
+        wired = generate(connect(model, PART, {}, 2), PART, clock_ns)
+        texts.append([path.read_text() for path in generated(wired) if path.suffix == ".v"])
+    assert texts[0] and texts[0] != texts[1]
+
+
+def test_a_slow_graph_is_given_time() -> None:
+    quick, folding = folded(layer("binary", 4), options(4, 128))
+    assert folding.interval < 200 and idle_limit(quick) == IDLE_LIMIT
+    slow, folding = folded(random_program(5, 1, 256, 2, 1024, 8), options(8, 1_000_000))
+    assert idle_limit(slow) > 2 * 6 * 8 * 256 * 256 > IDLE_LIMIT

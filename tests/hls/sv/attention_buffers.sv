@@ -13,6 +13,7 @@ module attention_buffers
     parameter int unsigned A_TOKENS,
     parameter int unsigned KV_BITS,
     parameter int unsigned SEGMENT_V,
+    parameter int unsigned CHANNELS_V,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned HEAD_WORDS,  // SIMD words of a row of q or K
@@ -131,13 +132,14 @@ module attention_buffers
 
   logic v_write;
   logic [15:0] v_row, v_segment;
-  logic [PLANES-1:0][SEGMENT_V-1:0] v_data;
+  logic [CHANNELS_V-1:0][PLANES-1:0][SEGMENT_V-1:0] v_data;
   tile_transpose #(
       .TOKENS(TOKENS),
       .LANES(LANES),
       .MAX_WORDS(TILE_WORDS),
       .PLANES(PLANES),
-      .SEGMENT(SEGMENT_V)
+      .SEGMENT(SEGMENT_V),
+      .CHANNELS(CHANNELS_V)
   ) u_transpose (
       .clk,
       .rst_n,
@@ -255,7 +257,8 @@ module attention_buffers
       .ROW_WORDS(TOKEN_WORDS * SIMD / 64),
       .WORD_BITS(64),
       .SEGMENT(SEGMENT_V),
-      .CHUNK(CHUNK_KV)
+      .CHUNK(CHUNK_KV),
+      .WRITE_ROWS(CHANNELS_V)
   ) u_v (
       .clk,
       .write        (v_write),

@@ -15,6 +15,7 @@ module bat_mha
     parameter int unsigned PARTS,
     parameter int unsigned A_TOKENS,
     parameter int unsigned RESULT_TILES,
+    parameter int unsigned V_CHANNELS,
     parameter int unsigned MAX_BITS,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,

@@ -11,6 +11,7 @@ module mha_bench
     parameter int unsigned PARTS,
     parameter int unsigned A_TOKENS,
     parameter int unsigned RESULT_TILES,
+    parameter int unsigned V_CHANNELS,
     parameter int unsigned MAX_BITS,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
@@ -101,7 +102,7 @@ module mha_bench
   bat_mha #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
       .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
-      .MAX_HEADS(MAX_HEADS), .BUS_BITS(BUS_BITS)
+      .MAX_HEADS(MAX_HEADS), .BUS_BITS(BUS_BITS), .V_CHANNELS(V_CHANNELS)
   ) u_mha (
       .clk, .rst_n, .shape, .stop(1'b0), .reader_idle(idle), .reading(1'b0), .s_read_valid(1'b0),
       .s_read_ready(header_ready), .s_read('0), .m_read_valid(header_valid), .m_read_ready(1'b0),
