@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from batflow.errors import InputError, MissingToolError
+from batflow.files import read_json
 from batflow.flow import sampled_rungs
 from batflow.flow.cosim import CosimOptions, _waves, cosim_config, differences, measure
 from batflow.flow.cosim_figures import SHARES, batch_title, figure_rows
@@ -252,6 +253,17 @@ def test_a_bad_config_is_one_line_and_code_2(
     assert code == 2 and word in error
     assert error.startswith("error: ") and error.count("\n") == 1
     assert not run.artefact("cosim.json").exists()
+
+
+def test_jobs_on_the_command_line(
+    library: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held = type("Held", (), {"sentences": given()})
+    monkeypatch.setattr("batflow.flow.sentences.held_out", lambda *_: held)
+    assert batflow(monkeypatch, "cosim", str(run.path), "--jobs", "2") == 0
+    words = " ".join(capfd.readouterr().out.split())
+    assert "0 wrong integers" in words and "in 2 runs" in words
+    assert read_json(run.artefact("cosim.json"))["jobs"] == 2
 
 
 def test_an_rtl_bundle_that_was_not_built(
