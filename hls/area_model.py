@@ -206,7 +206,7 @@ def transpose(config: AcceleratorConfig) -> Area:
     tokens, lanes, bits = config.qmm_tokens, config.vu_lanes, config.max_bits
     held, written = tokens * lanes * bits, config.v_channels * gcd(tokens, 64) * bits
     memories = memory(lanes * bits, 2 * config.qmm_outputs // lanes) * tokens
-    return TRANSPOSE + memories + Area(lut=0.55 * held, ff=held + written)
+    return TRANSPOSE + memories + Area(lut=ceil_div(11 * held, 20), ff=held + written)
 
 
 def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:

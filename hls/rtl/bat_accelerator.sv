@@ -24,7 +24,7 @@ module bat_accelerator
     parameter int unsigned A_TOKENS,       // token rows read from an activation buffer in a clock
     parameter int unsigned RESULT_TILES,   // finished tiles that wait behind an engine
     parameter int unsigned V_CHANNELS,     // channels of V^T written at once
-    parameter int unsigned MAX_HEAD,       // channels of one head, at most MAX_HIDDEN: K/V buffer of the engine
+    parameter int unsigned MAX_HEAD,       // channels of one head: room of the engine's K/V buffer
     parameter int unsigned LUT_WORDS,      // of a table of constants that is LUT memory and no block RAM, at most
     parameter int unsigned MAX_BITS,       // of an activation
     parameter int unsigned MAX_LAYERS,
@@ -169,7 +169,7 @@ module bat_accelerator
 
   bat_control #(
       .BUS_BITS(BUS_BITS), .LANES(LANES), .MAX_LAYERS(MAX_LAYERS), .MAX_HIDDEN(MAX_HIDDEN),
-      .MAX_HEADS(MAX_HEADS), .MAX_FFN(MAX_FFN), .MAX_TOKENS(MAX_TOKENS),
+      .MAX_HEADS(MAX_HEADS), .MAX_HEAD(MAX_HEAD), .MAX_FFN(MAX_FFN), .MAX_TOKENS(MAX_TOKENS),
       .MAX_IN_FLIGHT(MAX_IN_FLIGHT), .WATCHDOG_BITS(WATCHDOG_BITS)
   ) u_control (
       .clk, .rst_n, .start, .soft_reset, .program_address, .program_hash, .batch,

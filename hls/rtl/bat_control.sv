@@ -24,6 +24,7 @@ module bat_control
     parameter int unsigned MAX_LAYERS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned MAX_HEADS,
+    parameter int unsigned MAX_HEAD,
     parameter int unsigned MAX_FFN,
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_IN_FLIGHT,  // 1 or 2
@@ -178,7 +179,7 @@ module bat_control
 
   bat_header #(
       .BUS_BITS(BUS_BITS), .LANES(LANES), .MAX_LAYERS(MAX_LAYERS), .MAX_HIDDEN(MAX_HIDDEN),
-      .MAX_HEADS(MAX_HEADS), .MAX_FFN(MAX_FFN), .MAX_TOKENS(MAX_TOKENS)
+      .MAX_HEADS(MAX_HEADS), .MAX_HEAD(MAX_HEAD), .MAX_FFN(MAX_FFN), .MAX_TOKENS(MAX_TOKENS)
   ) u_header (
       .clk, .rst_n(core_rst_n), .start(state == CHECK && !ending), .base(program_address),
       .expected_hash(program_hash), .read_valid, .read_ready, .read, .data_valid, .data_ready, .data,

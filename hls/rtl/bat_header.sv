@@ -18,6 +18,7 @@ module bat_header
     parameter int unsigned MAX_LAYERS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned MAX_HEADS,
+    parameter int unsigned MAX_HEAD,    // channels of one head
     parameter int unsigned MAX_FFN,
     parameter int unsigned MAX_TOKENS
 ) (
@@ -145,7 +146,7 @@ module bat_header
     if (shape.base[5:0] != '0) error = ERR_BUS_ERROR;
     else if (magic_bad) error = ERR_BAD_MAGIC;
     else if (hash_bad) error = ERR_HASH_MISMATCH;
-    else if (shape_bad || remainder != '0 || shape.hidden[1:0] != '0
+    else if (shape_bad || remainder != '0 || quotient > 16'(MAX_HEAD) || shape.hidden[1:0] != '0
              || (shape.hidden & 16'(LANES - 1)) != '0 || (quotient & 16'(LANES - 1)) != '0)
       error = ERR_UNSUPPORTED_SHAPE;
     else if (table_bad || stride_bad || shape.table_offset > shape.image_bytes

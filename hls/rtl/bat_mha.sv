@@ -39,7 +39,7 @@ module bat_mha
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
-    parameter int unsigned MAX_HEAD,       // channels of one head; a wider one is ERROR_CAPACITY of the engine
+    parameter int unsigned MAX_HEAD,       // channels of one head
     parameter int unsigned MAX_HEADS,
     parameter int unsigned BUS_BITS       // of a memory beat, a power of two, 64..512
 ) (

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from batflow.errors import EngineError, InputError
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.cosim import CosimEngine
 from batflow.hls.cosim_build import CosimBuild, build_cosim
@@ -22,10 +23,19 @@ from .programs import random_program
 from .rtl_engines import require_verilator
 
 CONFIG = AcceleratorConfig(
-    max_layers=3, max_hidden=96, max_heads=6, max_ffn=160, max_tokens=24, v_channels=4, lut_table_words=24
+    max_layers=3,
+    max_hidden=96,
+    max_heads=6,
+    max_head=32,
+    max_ffn=160,
+    max_tokens=24,
+    v_channels=4,
+    lut_table_words=24,
 )
 SHAPES = ((96, 6, 160), (64, 4, 72), (32, 1, 160), (48, 6, 40))
 """Hidden size, heads, FFN size: full and partial tiles, words and heads."""
+HEADS_WORD = 5
+"""Word of the image's header that holds the number of heads."""
 LENGTHS = (24, 1, 7, 2, 16, 5)
 
 
@@ -78,3 +88,14 @@ def test_stalls_everywhere_change_no_integer(monkeypatch: pytest.MonkeyPatch) ->
 def test_another_programs_integers_are_told_apart() -> None:
     program, other = (random_program(seed, 2, 64, 4, 72, 24) for seed in (1, 2))
     assert wrong(program, other) > 0
+
+
+def test_a_head_wider_than_the_build_is_refused_by_host_and_hardware() -> None:
+    program = random_program(5, 1, 96, 2, 160, 24, 1)
+    with pytest.raises(InputError, match="max_head is 32 and the program needs 48"):
+        CosimEngine(program, library())
+    engine = CosimEngine(random_program(5, 1, 96, 6, 160, 24, 1), library())
+    engine.image.view("<u8")[HEADS_WORD] = 2
+    with pytest.raises(EngineError, match="UNSUPPORTED_SHAPE"):
+        engine.run(rows(1, 96))
+    engine.close()

@@ -34,11 +34,20 @@ BUILDS = {
         tokens=4, outputs=8, simd=128, lanes=4, parts=2, a_tokens=2, bus_bits=64, result_tiles=2, v_channels=2
     ),
     "binary": MhaBuild(
-        tokens=1, outputs=8, simd=64, lanes=8, parts=1, a_tokens=1, bus_bits=512, max_bits=2, max_hidden=96
+        tokens=1,
+        outputs=8,
+        simd=64,
+        lanes=8,
+        parts=1,
+        a_tokens=1,
+        bus_bits=512,
+        max_bits=2,
+        max_hidden=96,
+        max_head=32,
     ),
 }
-HEADS = {"odd": (1, 2, 3, 2, 1, 3), "wide": (3, 2, 1, 3, 2, 1), "binary": (1, 3, 2, 1, 3, 2)}
-SIZES = {"odd": (64, 32, 8, 96, 16, 64), "wide": (16, 96, 32, 8, 64, 12), "binary": (96, 32, 8, 16, 16, 32)}
+HEADS = {"odd": (1, 2, 3, 2, 1, 3), "wide": (3, 2, 1, 3, 2, 1), "binary": (3, 3, 2, 1, 3, 2)}
+SIZES = {"odd": (64, 32, 8, 96, 16, 64), "wide": (16, 96, 32, 8, 64, 12), "binary": (32, 32, 8, 16, 16, 32)}
 """Heads and channels of a head for each seed."""
 
 
