@@ -184,12 +184,25 @@ def _source(outcome: Outcome, name: str) -> str:
     return "estimate"
 
 
+def _now() -> Outcome:
+    """Where and when an outcome is made."""
+    return {"date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "machine": machine()}
+
+
+def recorded(output: Path) -> dict[str, Outcome]:
+    """The outcomes of ``output``, each with its own date and machine."""
+    if not output.is_file():
+        return {}
+    record = read_json(output)
+    made = {name: record[name] for name in ("date", "machine")}
+    return {key: {**made, **outcome} for key, outcome in record["outcomes"].items()}
+
+
 def save(output: Path, outcomes: Mapping[str, Outcome]) -> None:
     """Write the record: the form of every benchmark, and the outcomes beside the figures."""
     record = {
         "command": "python -m benchmarks.comparison",
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": machine(),
+        **_now(),
         "versions": versions(),
         "figures": figures_of(outcomes),
         "outcomes": dict(outcomes),
@@ -211,14 +224,14 @@ def run(
     start: Callable[[str, Case, float], Outcome] = launch,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Run what ``output`` lacks, smallest case first; it is written after each."""
-    outcomes: dict[str, Outcome] = read_json(output)["outcomes"] if output.is_file() else {}
+    outcomes = recorded(output)
     known = {} if again else dict(outcomes)
     for case in cases:
         for peer in peers:
             key = f"{peer}/{case.name}"
             if key in known:
                 continue
-            outcomes[key] = known[key] = _twin(peer, case, known) or start(peer, case, limit_s)
+            outcomes[key] = known[key] = _twin(peer, case, known) or start(peer, case, limit_s) | _now()
             told = outcomes[key].get("error") or outcomes[key]["status"]
             print(f"{key}: {outcomes[key]['status']} ({told}), {outcomes[key]['wall_s']} s", flush=True)
             save(output, outcomes)

@@ -79,6 +79,16 @@ def _without_figures(outcomes: Record) -> list[str]:
     return lines
 
 
+def _made(record: Record) -> str:
+    """Machines and dates of the outcomes; the record's own where an outcome has none."""
+    found: dict[str, set[str]] = {}
+    for outcome in record["outcomes"].values():
+        dates = found.setdefault(outcome.get("machine", record["machine"]), set())
+        dates.add(outcome.get("date", record["date"]))
+    told = (f"{name}, shared with other work; {', '.join(sorted(dates))}" for name, dates in found.items())
+    return ". ".join(told) or f"{record['machine']}; {record['date']}"
+
+
 def as_markdown(record: Record) -> str:
     """The cases that converted as a table, their errors as notes, and what did not convert or was not run.
 
@@ -89,7 +99,7 @@ def as_markdown(record: Record) -> str:
     try:
         outcomes = record["outcomes"]
         lines = [
-            f"{record['machine']}, shared with other work; {record['date']}.",
+            f"{_made(record)}.",
             "",
             f"| {' | '.join(COLUMNS)} |",
             "|---" * len(COLUMNS) + "|",

@@ -10,6 +10,7 @@ is yosys's own log. `synth.py` is the other side.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Collection
@@ -30,6 +31,12 @@ SLANG_FLAGS = (
     "-Wno-implicit-port-type-mismatch --allow-use-before-declare --relax-enum-conversions --ignore-assertions"
 )
 _ROUNDS = 4  # constants cross one level of hierarchy a round
+# What `opt` repeats until nothing changes anywhere. A queue of registers loses a constant bit at one stage
+# a turn, so that the whole design would be gone through as often as its longest queue is deep.
+_TURN = (
+    *("opt_expr", "opt_merge -nomux", "opt_muxtree", "opt_reduce", "opt_merge", "opt_dff", "opt_clean"),
+    "opt_expr",
+)
 
 
 class _Yosys:
@@ -58,21 +65,29 @@ def _read(yosys: _Yosys, job: dict[str, Any]) -> None:
 
 
 def _shape_hierarchy(yosys: _Yosys, keep: list[str]) -> None:
-    """Flatten all but the modules to report and those whose source asks to be kept."""
+    """Flatten all but the modules to report and those whose source asks to be kept; optimize across them."""
     for module in keep:
         yosys.run(f"setattr -mod -set keep_hierarchy 1 {module}$*")
     yosys.run("proc", "flatten")
     for _ in range(_ROUNDS):
-        yosys.run("opt_hier", "opt")
+        yosys.run("opt_hier", *_TURN)
     yosys.run("opt_clean -purge")
 
 
 def _merge(yosys: _Yosys, black_boxes: list[str], folder: Path) -> None:
+    """Leave one of every set of identical modules, and optimize each as far as it goes."""
     file = folder / "merged.il"
     yosys.run(f"write_rtlil {file}")
     file.write_text(merge_identical(without_parameters(file.read_text(), black_boxes)))
     yosys.design = libyosys.Design()
     yosys.run(f"read_rtlil {file}")
+    for module in yosys.design.selected_modules():
+        yosys.run(f"opt {_pattern(module)}")
+
+
+def _pattern(module: Any) -> str:
+    """The selection of ``module`` alone."""
+    return re.sub(r"([\[\]*?])", r"\\\1", _plain(module.name.str()))
 
 
 def _plain(name: object) -> str:

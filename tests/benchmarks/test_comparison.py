@@ -66,11 +66,23 @@ def test_one_run_stands_for_all_lengths_where_a_peer_knows_none(tmp_path: Path) 
         outcomes = run(["da4ml-ffn-token"], CASES, output, 1.0, again, start)
         assert len(outcomes) == len(CASES) and len(asked) == count
     first, later = f"da4ml-ffn-token/{CASES[0].name}", f"da4ml-ffn-token/{CASES[2].name}"
-    assert outcomes[later] == {**EXACT, "same_as": first}
+    assert outcomes[later] == {**outcomes[first], "same_as": first}
     text = as_markdown({"machine": "M", "date": "D", "outcomes": outcomes})
     assert f"1. `the run of {first}`" in text
     run(["bat"], CASES, output, 1.0, False, start)
     assert len(asked) == 8 + len(CASES)
+
+
+def test_an_outcome_keeps_its_date_and_machine(tmp_path: Path) -> None:
+    output = tmp_path / "out.json"
+    old = {"date": "2026-01-02", "machine": "M, 2 cores"}
+    write_json(output, {**old, "outcomes": {f"bat/{SMALLEST.name}": EXACT}})
+    outcomes = run(["bat"], CASES[:2], output, 1.0, False, lambda *_: dict(EXACT))
+    assert outcomes == read_json(output)["outcomes"]
+    kept, made = outcomes[f"bat/{SMALLEST.name}"], outcomes[f"bat/{CASES[1].name}"]
+    assert kept == {**EXACT, **old} and made["date"] > old["date"] and made["machine"] != old["machine"]
+    text = as_markdown(read_json(output))
+    assert "M, 2 cores, shared with other work; 2026-01-02. " in text and f"; {made['date']}.\n" in text
 
 
 @pytest.mark.parametrize(
