@@ -39,7 +39,7 @@ module bat_mha
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned MAX_HIDDEN,
-    parameter int unsigned MAX_HEAD,       // channels of one head
+    parameter int unsigned MAX_HEAD,      // channels of one head, for the engine's K/V buffer
     parameter int unsigned MAX_HEADS,
     parameter int unsigned BUS_BITS       // of a memory beat, a power of two, 64..512
 ) (
@@ -99,8 +99,7 @@ module bat_mha
   localparam int unsigned K_WORDS = larger(HIDDEN_WORDS, TOKEN_WORDS);  // a single head is as wide as the model
   localparam int unsigned ACC_BITS = acc_bits(K_WORDS * SIMD, MAX_BITS, MAX_BITS);
   localparam int unsigned W_WORDS = PARTS * up(MAX_HIDDEN, OUTPUTS) * HIDDEN_WORDS;
-  localparam int unsigned KV_WORDS = MAX_BITS * larger(up(MAX_TOKENS, OUTPUTS) * up(MAX_HEAD, SIMD),
-                                                       up(MAX_HEAD, OUTPUTS) * TOKEN_WORDS);
+  localparam int unsigned KV_WORDS = MAX_BITS * larger(up(MAX_TOKENS, OUTPUTS) * up(MAX_HEAD, SIMD), up(MAX_HEAD, OUTPUTS) * TOKEN_WORDS);
   localparam int unsigned KV_BITS = 64 * ((LANES < 8) ? LANES : 8);
   localparam int unsigned V_SEGMENT = power_of_two_in(TOKENS);
   localparam int unsigned SCORE_BITS = $clog2(MAX_HIDDEN * 2 ** (2 * MAX_BITS - 2) + 1) + 1;
