@@ -2,6 +2,7 @@
 """One encoder layer through this repository, FINN, hls4ml, HGQ2, da4ml: benchmarks/results/comparison.json.
 
     python -m benchmarks.comparison [--peer NAME]... [--shape h64-2-16]... [--limit S] [--again] [--table]
+    python -m benchmarks.comparison --join OTHER.json     # outcomes of a run with --output OTHER.json
 
 Each peer and case runs in a process of its own with a time limit; an outcome is recorded whatever it is,
 and what a peer reached before its end stays. Outcomes that the file has are not made again (``--again``: they
@@ -238,6 +239,20 @@ def run(
     return outcomes
 
 
+def join(output: Path, others: Sequence[Path]) -> None:
+    """Take the outcomes of other records, made side by side or on other machines, into ``output``.
+
+    Raises:
+        InputError: there is no such record.
+    """
+    outcomes = recorded(output)
+    for other in others:
+        if not other.is_file():
+            raise InputError(f"--join {other}: there is no such file; give a record of --output")
+        outcomes |= recorded(other)
+    save(output, outcomes)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the grid and write file and table; exit code 2 with one line on a user's error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -246,6 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds of a peer on a case")
     parser.add_argument("--again", action="store_true", help="run what is recorded already too")
     parser.add_argument("--table", action="store_true", help="run nothing; write the table")
+    parser.add_argument("--join", action="append", type=Path, help="run nothing; take a record's outcomes")
     parser.add_argument("--output", type=Path, default=RESULTS / "comparison.json")
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--one", nargs=3, metavar=("PEER", "CASE", "FILE"), help=argparse.SUPPRESS)
@@ -256,7 +272,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     def write() -> None:
         cases = choose(given.shape)
-        if not given.table:
+        if given.join:
+            join(given.output, given.join)
+        elif not given.table:
             run(given.peer or list(PEERS), cases, given.output, given.limit, given.again)
         write_table(given.page, read_json(given.output))
 

@@ -85,6 +85,20 @@ def test_an_outcome_keeps_its_date_and_machine(tmp_path: Path) -> None:
     assert "M, 2 cores, shared with other work; 2026-01-02. " in text and f"; {made['date']}.\n" in text
 
 
+def test_outcomes_of_another_record_are_joined_with_their_dates(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    run(["bat"], [SMALLEST], first, 1.0, False, lambda peer, case, limit: dict(EXACT))
+    run(["bat", "finn"], [SMALLEST], second, 1.0, False, lambda peer, case, limit: EXACT | {"latency": 7})
+    record = read_json(second)
+    record["outcomes"][f"finn/{SMALLEST.name}"]["date"] = "2020-02-02"
+    write_json(second, record)
+    assert main(["--join", str(second), "--output", str(first), "--page", str(page(tmp_path))]) == 0
+    joined = read_json(first)["outcomes"]
+    assert [outcome["latency"] for outcome in joined.values()] == [7, 7]
+    assert joined[f"finn/{SMALLEST.name}"]["date"] == "2020-02-02"
+    assert main(["--join", "absent.json", "--output", str(first), "--page", str(page(tmp_path))]) == 2
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
