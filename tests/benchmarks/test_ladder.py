@@ -61,7 +61,8 @@ def test_rows_of_a_real_sweep(trained: Path, output: Path) -> None:
         scores = [stages[number]["integer_test"] for stages in cells]
         assert figures[key]["values"] == [round(score, 2) for score in scores]
         seconds = [sum(stage["seconds"] for stage in stages[: number + 1]) for stages in cells]
-        assert figures[key]["train_s"] == round(np.mean(seconds), 1) and figures[key]["date"]
+        assert figures[key]["train_s"] == pytest.approx(np.mean(seconds), abs=0.051)  # one decimal
+        assert figures[key]["date"]
     assert figures["tsv_majority"]["value"] >= 50
 
 
