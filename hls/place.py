@@ -8,7 +8,6 @@ unit, is real; the frequency is ECP5's alone (docs/synthesis.md). Source: estima
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -26,7 +25,7 @@ from batflow.errors import EngineError, InputError, MissingToolError
 from batflow.files import cache_folder, read_json, write_json
 
 from .cosim_build import rtl_sources
-from .synth import find_yosys, run_worker
+from .synth import content_hash, find_yosys, run_worker
 from .synth_units import UnitJob
 from .verilator import RTL_FOLDER
 
@@ -34,7 +33,7 @@ SOURCE = "estimate (open place and route, ECP5)"
 DEVICE = ("--85k", "--package", "CABGA381", "--speed", "8")
 SEED = 1
 _WORKER = "batflow.hls.place_worker"
-_CODE = ("place.py", "place_worker.py")
+_CODE = ("place.py", "place_worker.py", "synth_worker.py")
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,8 @@ def place_module(unit: str, top: str, parameters: Mapping[str, int], sources: Se
     """
     tool = f"{find_yosys()}, {find_nextpnr()}"
     work = {"top": top, "parameters": dict(sorted(parameters.items()))}
-    file = cache_folder() / "place" / f"{unit}-{_content_hash(work, sources, tool)}.json"
+    key = content_hash([tool, work, DEVICE, SEED], sources, _CODE)
+    file = cache_folder() / "place" / f"{unit}-{key}.json"
     if not file.is_file():
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="batflow_place_") as folder:
@@ -95,13 +95,6 @@ def place_module(unit: str, top: str, parameters: Mapping[str, int], sources: Se
         placed = _placed(unit, report, tool, time.monotonic() - began)
         write_json(file, asdict(placed))
     return Placed(**read_json(file))
-
-
-def _content_hash(work: Mapping[str, Any], sources: Sequence[Path], tool: str) -> str:
-    digest = hashlib.sha256(json.dumps([tool, work, DEVICE, SEED]).encode())
-    for path in (*sources, *(Path(__file__).parent / name for name in _CODE)):
-        digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def _synthesize(work: Mapping[str, Any], sources: Sequence[Path], folder: Path) -> None:

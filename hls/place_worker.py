@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyosys import libyosys
 
-from .synth_worker import SLANG_FLAGS
+from .synth_worker import SLANG_FLAGS, run_job
 
 TOP, UNIT = "between_registers", "unit"
 
@@ -68,15 +68,5 @@ def synthesize(folder: Path) -> None:
     run(f"synth_ecp5 -top {TOP} -json {folder / 'netlist.json'}")
 
 
-def main() -> int:
-    """Return 0, or 1 after telling why the job failed."""
-    try:
-        synthesize(Path(sys.argv[1]))
-    except RuntimeError as exc:  # what pyosys raises for a yosys error
-        sys.stdout.write(f"\n@error {' '.join(str(exc).split())}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_job(synthesize))

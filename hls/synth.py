@@ -71,12 +71,11 @@ def _job(
     }
 
 
-def _content_hash(job: Mapping[str, Any], tool: str) -> str:
-    digest = hashlib.sha256()
-    facts = {name: value for name, value in job.items() if name != "sources"}
-    digest.update(json.dumps([tool, facts], sort_keys=True).encode())
-    for path in [*job["sources"], *(Path(__file__).parent / name for name in _CODE)]:
-        digest.update(Path(path).read_bytes() + b"\0")
+def content_hash(facts: Sequence[Any], sources: Sequence[Path], code: Sequence[str]) -> str:
+    """Hash of JSON values, the sources' content, and the ``code`` of this folder that works on them."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for path in (*sources, *(Path(__file__).parent / name for name in code)):
+        digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -102,7 +101,9 @@ def synthesize(
     """
     tool = find_yosys()
     job = _job(top, parameters, sources, family, keep, black_boxes)
-    file = cache_folder() / "synth" / f"{top}-{_content_hash(job, tool)}.json"
+    facts = {name: value for name, value in job.items() if name != "sources"}
+    key = content_hash([tool, facts], list(map(Path, job["sources"])), _CODE)
+    file = cache_folder() / "synth" / f"{top}-{key}.json"
     if not file.exists():
         began = time.monotonic()
         netlist = _run(job, progress)

@@ -13,7 +13,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +141,10 @@ def synthesize(folder: Path) -> None:
     (folder / "netlist.json").write_text(json.dumps(_map_luts(yosys, flow, job["black_boxes"], folder)))
 
 
-def main() -> int:
-    """Return 0, or 1 after telling why the job failed."""
+def run_job(work: Callable[[Path], None]) -> int:
+    """Do ``work`` on the folder that the command line names; return 0, or 1 after telling why it failed."""
     try:
-        synthesize(Path(sys.argv[1]))
+        work(Path(sys.argv[1]))
     except RuntimeError as exc:  # what pyosys raises for a yosys error
         sys.stdout.write(f"\n@error {' '.join(str(exc).split())}\n")
         return 1
@@ -152,4 +152,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_job(synthesize))

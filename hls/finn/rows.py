@@ -11,9 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from batflow.errors import FormatError, UserError
-from batflow.files import atomic_path, cache_folder, read_json, write_json
+from batflow.errors import UserError
+from batflow.files import atomic_path, cache_folder, read_json
 
+from ..kept_build import kept_build
 from ..packing import Int64
 from ..program import EncoderProgram, Shape
 from ..program_io import load_program, program_hash
@@ -71,16 +70,7 @@ def _simulation(program: EncoderProgram, layer: int, length: int) -> Any:
     from .stitch import Stitched
 
     record = cache_folder() / "finn" / f"{_content_key(program, layer, length)}.json"
-    if not _is_whole(record):
-        record.parent.mkdir(parents=True, exist_ok=True)
-        # A folder of its own, which stays: the simulation reads its memories at every start.
-        folder = Path(tempfile.mkdtemp(prefix=f"{record.stem}-", dir=record.parent.resolve()))
-        try:
-            write_json(record, _build(program, layer, length, folder))
-        except BaseException:
-            shutil.rmtree(folder)
-            raise
-    known = read_json(record)
+    known = kept_build(record, lambda folder: _build(program, layer, length, folder), _is_whole)
     graph = Stitched(**known["graph"] | {"sources": (), "fifos": tuple(known["graph"]["fifos"])})
     return StitchedSim(graph, Path(known["library"]), known["idle_limit"])
 
@@ -90,17 +80,9 @@ def clocks(shape: Shape, length: int) -> int:
     return max(CLOCKS, length * shape.hidden * shape.ffn // WIDEST)
 
 
-def _is_whole(record: Path) -> bool:
-    """Whether ``record`` names a library whose generated memories lie beside it."""
-    if not record.is_file():
-        return False
-    try:
-        library = Path(str(read_json(record)["library"]))
-    except (FormatError, KeyError, TypeError):
-        return False
-    folder = library.parent.parent
-    inside = record.parent.resolve() in library.parents
-    return inside and library.is_file() and any((folder / "finn-tmp").rglob("*.dat"))
+def _is_whole(library: Path) -> bool:
+    # The simulation reads its generated memories at every start, and takes a missing one for zeros.
+    return any((library.parent.parent / "finn-tmp").rglob("*.dat"))
 
 
 def _build(program: EncoderProgram, layer: int, length: int, folder: Path) -> dict[str, Any]:

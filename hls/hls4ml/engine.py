@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from batflow.errors import FormatError, InputError, MissingToolError
-from batflow.files import cache_folder, read_json, write_json
+from batflow.errors import InputError, MissingToolError
+from batflow.files import cache_folder
 
 from ..csim import CsimResult
 from ..csim_build import ABI_HEADER
+from ..kept_build import kept_build
 from ..packing import Int64
 from ..program import EncoderProgram
 from ..program_io import program_hash
@@ -46,18 +47,9 @@ def _content_key(program: EncoderProgram) -> str:
     return digest.hexdigest()[:24]
 
 
-def _recorded(record: Path) -> Path | None:
-    """The library that ``record`` names, if it still lies where its weights are looked for."""
-    if not record.is_file():
-        return None
-    try:
-        library = Path(str(read_json(record)["library"]))
-    except (FormatError, KeyError, TypeError):
-        return None
-    weights = library.parent / "weights"
+def _is_whole(library: Path) -> bool:
     # The library exits the process where a text file of its weights is missing.
-    inside = record.parent.resolve() in library.parents
-    return library if inside and library.is_file() and any(weights.glob("image*.txt")) else None
+    return any((library.parent / "weights").glob("image*.txt"))
 
 
 def _compile(program: EncoderProgram, project: Path) -> Path:
@@ -76,20 +68,9 @@ def build_hls4ml(program: EncoderProgram) -> Path:
         EngineError: the project does not compile; the message is the first error line.
     """
     require_hls4ml()
-    cache = cache_folder() / "hls4ml"
-    record = cache / f"{_content_key(program)}.json"
-    library = _recorded(record)
-    if library is None:
-        cache.mkdir(parents=True, exist_ok=True)
-        # A folder of its own: two processes may build the same content at once.
-        project = Path(tempfile.mkdtemp(prefix=f"{record.stem}-", dir=cache.resolve()))
-        try:
-            library = _compile(program, project)
-        except BaseException:
-            shutil.rmtree(project)
-            raise
-        write_json(record, {"library": str(library)})
-    return library
+    record = cache_folder() / "hls4ml" / f"{_content_key(program)}.json"
+    known = kept_build(record, lambda project: {"library": str(_compile(program, project))}, _is_whole)
+    return Path(known["library"])
 
 
 class Hls4mlEngine:

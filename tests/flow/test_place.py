@@ -13,7 +13,7 @@ from batflow.flow import place
 from batflow.hls.place import SOURCE, Placed
 from batflow.hls.synth_units import UNITS, UnitJob
 
-from .commands import batflow
+from .commands import batflow, write_config
 
 
 def fake(job: UnitJob) -> Placed:
@@ -26,10 +26,7 @@ def fake(job: UnitJob) -> Placed:
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(place, "place", fake)
-    file = tmp_path / "config.yaml"
-    lanes = "vu_lanes: 4\nln_lanes: 4\nsoftmax_lanes: 4\n"
-    file.write_text("qmm_tokens: 4\nqmm_outputs: 8\nqmm_simd_bits: 64\n" + lanes)
-    return file
+    return write_config(tmp_path)
 
 
 def test_all_units_stand_in_order_and_what_does_not_fit_is_said(

@@ -13,7 +13,7 @@ from batflow.flow import synth
 from batflow.hls.synth_report import SOURCE, Resources, SynthReport, Unit
 from batflow.hls.synth_units import UnitJob
 
-from .commands import batflow
+from .commands import batflow, write_config
 
 
 def fake(job: UnitJob, progress: object = None) -> SynthReport:
@@ -25,10 +25,7 @@ def fake(job: UnitJob, progress: object = None) -> SynthReport:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    file = tmp_path / "config.yaml"
-    lanes = "vu_lanes: 4\nln_lanes: 4\nsoftmax_lanes: 4\n"
-    file.write_text("qmm_tokens: 4\nqmm_outputs: 8\nqmm_simd_bits: 64\n" + lanes)
-    return file
+    return write_config(tmp_path)
 
 
 def test_table_and_json_carry_rates_shares_and_source(

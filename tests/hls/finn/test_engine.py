@@ -12,6 +12,7 @@ import pytest
 
 from batflow.errors import InputError
 from batflow.files import read_json
+from batflow.hls import kept_build
 from batflow.hls.finn import rows as worker
 from batflow.hls.finn.engine import FinnEngine, FinnRtlEngine, Rows, taps_of
 from batflow.hls.packing import WeightKind
@@ -59,7 +60,7 @@ def test_a_simulated_layer_is_built_once_and_equals_the_reference(cache: Path) -
             assert np.array_equal(taps["L0.ffn_out"], wanted.taps["L0.ffn_out"])
         assert len(list(cache.glob("*.json"))) == 1
     (record,) = cache.glob("*.json")
-    assert worker._is_whole(record) and not list(cache.rglob("*.gch"))
+    assert kept_build._known(record, worker._is_whole) and not list(cache.rglob("*.gch"))
 
     # Negative control: another weight is another circuit.
     changed = FinnRtlEngine(with_flipped_weight(program, "ffn1")).run(rows)
@@ -69,7 +70,7 @@ def test_a_simulated_layer_is_built_once_and_equals_the_reference(cache: Path) -
     # A simulation whose memories are gone would answer with zeros: it is not used.
     for memory in Path(read_json(record)["library"]).parent.parent.rglob("*.dat"):
         memory.unlink()
-    assert not worker._is_whole(record)
+    assert not kept_build._known(record, worker._is_whole)
 
 
 def test_the_clocks_of_a_wide_layer_bound_its_parallelism() -> None:
