@@ -143,7 +143,7 @@ def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     beats = max(1, tokens * config.qmm_outputs // lanes)
     choice = ceil_div(beats - 1, 3) * lanes * acc
     store = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
-    return store + Area(lut=choice + 83 * lanes, ff=bits + 110 * lanes)
+    return store + Area(lut=choice + 51 * lanes, ff=bits + 80 * lanes)
 
 
 def _operands(
@@ -183,23 +183,26 @@ def _stream(bits: int, lut: tuple[float, float], ff: tuple[float, float]) -> Are
 
 def _feeder(bits: int) -> Area:
     """Reads planes into beats of ``bits`` (``rtl/act_feeder.sv``, ``rtl/kv_feeder.sv``)."""
-    return _stream(bits, (640, 3.7), (340, 4))
+    return _stream(bits, (640, 2.7), (340, 3))
 
 
 def _reorder(bits: int) -> Area:
     """Tiles to rows (``rtl/tile_reorder.sv``), its memory apart."""
-    return _stream(bits, (385, 1.1), (74, 4))
+    return _stream(bits, (385, 0.1), (74, 2))
 
 
 def _entry(config: AcceleratorConfig) -> Area:
-    """Rows to bit planes (``rtl/entry.sv``): a QU of its own, a writer, queues."""
-    return _lanes("qu", config.vu_lanes) + WRITER + _stream(16 * config.vu_lanes, (520, 1.1), (340, 4))
+    """Rows to bit planes (``rtl/entry.sv``): a QU of int16 and one constant, a writer, queues."""
+    lanes = config.vu_lanes
+    return Area(lut=1500 + 43 * lanes + 27 * config.max_bits, ff=1260 + 73 * lanes, dsp=2 * lanes)
 
 
-def _control(config: AcceleratorConfig, module: str) -> Area:
+def _control(config: AcceleratorConfig, module: str, acc: int) -> Area:
     """A module's control; memory reader by the bus, join of two-part results by their width."""
-    bus, pair = config.weight_bus_bits, 32 * config.weight_planes * config.result_lanes
-    return MODULE_CONTROL[module] + _stream(bus, (0, 2.1), (0, 4.1)) + _stream(pair, (120, 2.8), (60, 3.6))
+    parts = config.weight_planes
+    values = acc * parts * config.result_lanes
+    join = _stream(values, (170, 1), (85, 2)) if parts == 1 else _stream(values, (180, 1.5), (85, 2))
+    return MODULE_CONTROL[module] + _stream(config.weight_bus_bits, (0, 1.1), (0, 3.1)) + join
 
 
 def transpose(config: AcceleratorConfig) -> Area:
@@ -210,7 +213,7 @@ def transpose(config: AcceleratorConfig) -> Area:
     return TRANSPOSE + memories + Area(lut=ceil_div(11 * held, 20), ff=held + written)
 
 
-def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
+def _tail(config: AcceleratorConfig, tokens: int, acc: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
     lanes = config.vu_lanes
     bits = 16 * lanes
@@ -220,14 +223,14 @@ def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
     order = memory(bits, 2 * tokens * words, uram)
     rows = memory(bits, banks * words)
     tables = _tables(config, lanes, words, config.weight_planes) + _tables(config, lanes, words, 1)
-    glue = _reorder(bits) + _stream(bits, (450, 1.1), (180, 4)) + _split(config, lanes, config.weight_planes)
+    glue = _reorder(bits) + _stream(bits, (450, 0.6), (180, 3)) + _split(config, lanes, acc)
     units = _lanes("vu", lanes, config.weight_planes) + _lanes("layernorm", lanes)
     return kept + order + rows + units + tables + glue
 
 
-def _split(config: AcceleratorConfig, lanes: int, parts: int = 1) -> Area:
-    """A beat of results to beats of ``lanes`` values (``rtl/beat_split.sv``): the choice of one of them."""
-    return Area(lut=ceil_div(config.result_lanes // lanes - 1, 3) * 32 * parts * lanes)
+def _split(config: AcceleratorConfig, lanes: int, bits: int) -> Area:
+    """Results to beats of ``lanes`` values of ``bits`` (``rtl/beat_split.sv``): the choice of a part."""
+    return Area(lut=ceil_div(config.result_lanes // lanes - 1, 3) * bits * lanes)
 
 
 def _lanes(unit: str, lanes: int, parts: int = 1) -> Area:
@@ -276,8 +279,8 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     buffers += _feeder(banks * simd) + _feeder(64 * kv_banks) + WRITER * 3
     mid += _feeder(banks * simd) + WRITER
     soft = config.softmax_lanes
-    scores = memory(32 * soft, 2 * mha_tokens * ceil_div(tokens, soft)) + _split(config, soft)
-    scores += _reorder(32 * soft) + WRITER + Area(lut=220, ff=130)
+    scores = memory(mha_acc * soft, 2 * mha_tokens * ceil_div(tokens, soft))
+    scores += _split(config, soft, mha_acc) + _reorder(mha_acc * soft) + WRITER + Area(lut=220, ff=130)
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),
@@ -285,15 +288,15 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
         "mha_buffers": buffers + transpose(config),
         "mha_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(hidden, lanes), planes),
         "softmax": _lanes("softmax", soft) + scores,
-        "mha_tail": _tail(config, mha_tokens, uram),
+        "mha_tail": _tail(config, mha_tokens, mha_acc * planes, uram),
         "ffn_array": _array(config, ffn_tokens, ffn_acc),
         "ffn_results": _results(config, ffn_tokens, ffn_acc),
         "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
         "ffn_buffers": mid,
         "ffn_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(ffn, lanes), planes),
-        "ffn_tail": _tail(config, ffn_tokens, uram),
+        "ffn_tail": _tail(config, ffn_tokens, ffn_acc * planes, uram),
         "entries": _entry(config) * 2,
-        "control": _control(config, "mha") + _control(config, "ffn") + SHELL,
+        "control": _control(config, "mha", mha_acc) + _control(config, "ffn", ffn_acc) + SHELL,
     }
 
 

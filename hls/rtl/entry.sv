@@ -87,7 +87,7 @@ module entry
       .free(h_side)
   );
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(16 * LANES + 1)
   ) u_row_slice (
       .clk,

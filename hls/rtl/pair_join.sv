@@ -79,7 +79,7 @@ module pair_join #(
     logic odd;
     logic [LANES-1:0][BITS-1:0] kept;
     logic [LANES-1:0][1:0][BITS-1:0] single, joined;
-    axis_skid #(
+    axis_register #(
         .WIDTH(BITS * LANES)
     ) u_in (
         .clk,

@@ -164,7 +164,7 @@ module plane_reader
     read_tag  <= beside[STAGES-1].tag;
   end
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(BANKS * WORD_BITS + 1)
   ) u_slice (
       .clk,

@@ -103,7 +103,7 @@ module qmm_compute
       .beat_data,
       .beat_last
   );
-  axis_skid #(
+  axis_register #(
       .WIDTH(OUT_LANES * ACC_BITS + 1)
   ) u_result_slice (
       .clk,

@@ -218,7 +218,7 @@ module qmm_engine
   logic [A_SLICE_BITS-1:0] a_write_slice;
   logic [TOKENS-1:0][SIMD-1:0] a_word;
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(A_TOKENS * SIMD + 1)
   ) u_act_slice (
       .clk,

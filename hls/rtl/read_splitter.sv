@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends each beat of the memory to the consumer that its command names (bat_pkg::data_t). One beat a
-// clock, in order; all outputs and `in_ready` are registers and share their data. A consumer that is
-// not ready holds the beats behind its own: it buffers what others should not wait for. Latency 1.
+// clock, in order; the outputs are registers and share their data, `in_ready` looks through to the
+// consumer. One that is not ready holds the beats behind its own: it buffers what others should not wait
+// for. Latency 1.
 module read_splitter
   import bat_pkg::*;
 #(
@@ -23,7 +24,7 @@ module read_splitter
   logic valid;
   assign out_valid = target & {5{valid}};
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(BUS_BITS + 6)
   ) u_slice (
       .clk,

@@ -145,7 +145,7 @@ module residual_buffer
       .read_data    (data)
   );
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(16 * LANES + 1)
   ) u_slice (
       .clk,

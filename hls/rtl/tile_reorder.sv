@@ -162,7 +162,7 @@ module tile_reorder
       .read_data    (data)
   );
 
-  axis_skid #(
+  axis_register #(
       .WIDTH(WIDTH + 1)
   ) u_slice (
       .clk,

@@ -44,7 +44,7 @@ class Matrix:
 def _sim(name: str) -> AxisSim:
     require_verilator()
     shape = SHAPES[name]
-    names = ("qmm_pkg", "bat_pkg", "plane_pkg", "axis_skid", "sync_fifo", "sdp_ram", "tile_reorder")
+    names = ("qmm_pkg", "bat_pkg", "plane_pkg", "axis_register", "sync_fifo", "sdp_ram", "tile_reorder")
     sources = [RTL_FOLDER / f"{source}.sv" for source in names]
     sources.append(RTL_FOLDER.parents[1] / "tests/hls/sv/reorder_queue.sv")
     width = 32 * shape.lanes
