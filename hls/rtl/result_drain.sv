@@ -11,8 +11,10 @@ module result_drain
 #(
     parameter int unsigned TOKENS,
     parameter int unsigned OUTPUTS,
-    parameter int unsigned ACC_BITS,  // 17 to 32
-    parameter int unsigned LANES      // results per beat, divides OUTPUTS
+    parameter int unsigned ACC_BITS,         // 17 to 32
+    parameter int unsigned ACT_SUM_BITS,     // of sum A, at most ACC_BITS
+    parameter int unsigned WEIGHT_SUM_BITS,  // of sum B, at most ACC_BITS
+    parameter int unsigned LANES             // results per beat, divides OUTPUTS
 ) (
     input  logic                                           clk,
     input  logic                                           rst_n,
@@ -20,8 +22,8 @@ module result_drain
     output logic                                           tile_done,   // its last beat is picked
     input  tile_t                                          tile,
     input  logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total,
-    input  logic  [TOKENS-1:0][ACC_BITS-1:0]               act_total,
-    input  logic  [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total,
+    input  logic  [TOKENS-1:0][ACT_SUM_BITS-1:0]           act_total,
+    input  logic  [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0]       weight_total,
     output logic                                           beat_valid,
     input  logic                                           beat_ready,
     output logic  [32*LANES-1:0]                           beat_data,
@@ -37,8 +39,10 @@ module result_drain
   logic move, picked_valid, half_valid, slice_end, token_end;
   tile_t picked_tile;
   logic unused;
-  acc_t [LANES-1:0] dot, weight_sum, half, sum;
-  acc_t act_sum, common;
+  acc_t [LANES-1:0] dot, half, sum;
+  acc_t common;
+  logic [LANES-1:0][WEIGHT_SUM_BITS-1:0] weight_sum;
+  logic [ACT_SUM_BITS-1:0] act_sum;
   logic picked_last, half_last, double_sum;
 
   assign unused    = picked_tile.job_last;
@@ -61,7 +65,7 @@ module result_drain
   end
 
   logic [TOKENS-1:0][SLICES-1:0][LANES-1:0][ACC_BITS-1:0] totals;
-  logic [SLICES-1:0][LANES-1:0][ACC_BITS-1:0] weight_totals;
+  logic [SLICES-1:0][LANES-1:0][WEIGHT_SUM_BITS-1:0] weight_totals;
   assign totals        = total;
   assign weight_totals = weight_total;
 
@@ -79,10 +83,10 @@ module result_drain
 
       for (int unsigned l = 0; l < LANES; l++) begin
         half[l] <= (upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar))
-            - (picked_tile.act_bipolar ? upright(weight_sum[l]) : '0);
+            - (picked_tile.act_bipolar ? acc_t'($signed(weight_sum[l])) : '0);
       end
       common <= ((picked_tile.act_bipolar && picked_tile.weight_bipolar) ? acc_t'(picked_tile.k_bits) : '0)
-          - (picked_tile.weight_bipolar ? upright(act_sum) << picked_tile.act_bipolar : '0);
+          - (picked_tile.weight_bipolar ? acc_t'($signed(act_sum)) << picked_tile.act_bipolar : '0);
       double_sum <= picked_tile.act_bipolar && picked_tile.weight_bipolar;
       half_last  <= picked_last;
 
