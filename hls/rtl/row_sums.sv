@@ -91,7 +91,6 @@ module row_sums #(
 
   for (genvar m = 0; m < MEMBERS; m++) begin : g_member
     logic [COUNT_BITS-1:0] count;
-    logic unused_carry;
     popcount #(
         .WIDTH(WIDTH),
         .STRUCTURAL(STRUCTURAL)
@@ -100,11 +99,12 @@ module row_sums #(
         .bits(bits[m]),
         .count
     );
-    // base - t = base + ~t + 1; the 1 is the carry into the one adder.
+    // base - t = ~t + base + 1, the 1 being the carry into the adder. Its first operand is a register, so that a bit
+    // takes no LUT beside that of the sum.
     always_ff @(posedge clk) begin
       term[m] <= (SUM_BITS'(count) << shift) ^ {SUM_BITS{counted.negative}};
       if (summed.beat) begin
-        {sum[m], unused_carry} <= {summed.first ? '0 : base[m], 1'b1} + {term[m], summed.negative};
+        sum[m] <= term[m] + (summed.first ? '0 : base[m]) + SUM_BITS'(summed.negative);
       end
     end
   end
