@@ -139,10 +139,11 @@ def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     """Store of finished tiles, and the choice of a beat's accumulators. One tile alone takes no LUT."""
     bits = tokens * config.qmm_outputs * acc
-    beats = max(1, tokens * config.qmm_outputs // config.vu_lanes)
-    choice = ceil_div(beats - 1, 3) * config.vu_lanes * acc
+    lanes = config.result_lanes
+    beats = max(1, tokens * config.qmm_outputs // lanes)
+    choice = ceil_div(beats - 1, 3) * lanes * acc
     store = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
-    return store + Area(lut=choice + 83 * config.vu_lanes, ff=bits + 110 * config.vu_lanes)
+    return store + Area(lut=choice + 83 * lanes, ff=bits + 110 * lanes)
 
 
 def _operands(
@@ -155,7 +156,7 @@ def _operands(
     )
     group = min(outputs, config.weight_bus_bits // 64)
     weights = memory(64 * group, 2 * weight_words, uram) * (outputs // group * simd // 64)
-    kv_group = min(outputs, config.vu_lanes, 8)
+    kv_group = min(outputs, config.result_lanes, 8)
     kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
     slices = config.activation_tokens * simd + config.weight_bus_bits
     once = ENGINE + Area(lut=slices, ff=4 * slices)
@@ -170,7 +171,7 @@ def _planes(
 ) -> Area:
     """A buffer of activations in bit planes (``rtl/plane_buffer.sv``)."""
     columns = 1 << (config.max_bits - 1).bit_length()
-    chunk = max(word // columns, config.vu_lanes)
+    chunk = max(word // columns, config.result_lanes)
     depth = sides * ceil_div(rows, banks) * ceil_div(ceil_div(row_bits, word) * word, chunk)
     return (memory(chunk, depth, uram) + Area(lut=11, ff=10)) * (banks * columns)
 
@@ -192,18 +193,18 @@ def _reorder(bits: int) -> Area:
 
 def _entry(config: AcceleratorConfig) -> Area:
     """Rows to bit planes (``rtl/entry.sv``): a QU of its own, a writer, queues."""
-    return _lanes(config, "qu") + WRITER + _stream(16 * config.vu_lanes, (520, 1.1), (340, 4))
+    return _lanes("qu", config.vu_lanes) + WRITER + _stream(16 * config.vu_lanes, (520, 1.1), (340, 4))
 
 
 def _control(config: AcceleratorConfig, module: str) -> Area:
     """A module's control; memory reader by the bus, join of two-part results by their width."""
-    bus, pair = config.weight_bus_bits, 32 * config.weight_planes * config.vu_lanes
+    bus, pair = config.weight_bus_bits, 32 * config.weight_planes * config.result_lanes
     return MODULE_CONTROL[module] + _stream(bus, (0, 2.1), (0, 4.1)) + _stream(pair, (120, 2.8), (60, 3.6))
 
 
 def transpose(config: AcceleratorConfig) -> Area:
     """V on its way to its buffer: a memory a token, the choice of the channels that leave."""
-    tokens, lanes, bits = config.qmm_tokens, config.vu_lanes, config.max_bits
+    tokens, lanes, bits = config.qmm_tokens, config.result_lanes, config.max_bits
     held, written = tokens * lanes * bits, config.v_channels * gcd(tokens, 64) * bits
     memories = memory(lanes * bits, 2 * config.qmm_outputs // lanes) * tokens
     return TRANSPOSE + memories + Area(lut=ceil_div(11 * held, 20), ff=held + written)
@@ -211,29 +212,35 @@ def transpose(config: AcceleratorConfig) -> Area:
 
 def _tail(config: AcceleratorConfig, tokens: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
-    bits = 16 * config.vu_lanes
-    words = ceil_div(config.max_hidden, config.vu_lanes)
+    lanes = config.vu_lanes
+    bits = 16 * lanes
+    words = ceil_div(config.max_hidden, lanes)
     banks = NormConfig().banks
-    kept = memory(16 * config.vu_lanes, 2 * config.max_tokens * words, uram)
-    order = memory(16 * config.vu_lanes, 2 * tokens * words, uram)
-    rows = memory(16 * config.vu_lanes, banks * words)
-    tables = _tables(config, words, config.weight_planes) + _tables(config, words, 1)
-    glue = _reorder(bits) + _stream(bits, (450, 1.1), (180, 4))
-    units = _lanes(config, "vu", config.weight_planes) + _lanes(config, "layernorm")
+    kept = memory(bits, 2 * config.max_tokens * words, uram)
+    order = memory(bits, 2 * tokens * words, uram)
+    rows = memory(bits, banks * words)
+    tables = _tables(config, lanes, words, config.weight_planes) + _tables(config, lanes, words, 1)
+    glue = _reorder(bits) + _stream(bits, (450, 1.1), (180, 4)) + _split(config, lanes, config.weight_planes)
+    units = _lanes("vu", lanes, config.weight_planes) + _lanes("layernorm", lanes)
     return kept + order + rows + units + tables + glue
 
 
-def _lanes(config: AcceleratorConfig, unit: str, parts: int = 1) -> Area:
-    """A unit with lanes; QU and VU of two ``parts`` have a third multiplier a lane."""
+def _split(config: AcceleratorConfig, lanes: int, parts: int = 1) -> Area:
+    """A beat of results to beats of ``lanes`` values (``rtl/beat_split.sv``): the choice of one of them."""
+    return Area(lut=ceil_div(config.result_lanes // lanes - 1, 3) * 32 * parts * lanes)
+
+
+def _lanes(unit: str, lanes: int, parts: int = 1) -> Area:
+    """A unit with ``lanes``; QU and VU of two ``parts`` have a third multiplier a lane."""
     once, lane = LANE_COSTS[unit]
-    return once + (lane + Area(dsp=parts - 1)) * config.vu_lanes
+    return once + (lane + Area(dsp=parts - 1)) * lanes
 
 
-def _tables(config: AcceleratorConfig, words: int, parts: int) -> Area:
+def _tables(config: AcceleratorConfig, lanes: int, words: int, parts: int) -> Area:
     """Constants M (``parts``) and C of two jobs, in a block RAM a lane or in LUTs."""
     width, depth = 46 + 16 * parts, 2 * words
     kept = lut_memory(width, depth) if depth <= config.lut_table_words else block_ram(width, depth)
-    return kept * config.vu_lanes
+    return kept * lanes
 
 
 def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
@@ -241,7 +248,7 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
 
     A unit that exists in both modules is counted twice within its module's parts.
     """
-    simd, lanes, bits = config.qmm_simd_bits, config.vu_lanes, config.max_bits
+    simd, lanes, bits = config.qmm_simd_bits, config.result_lanes, config.max_bits
     hidden, ffn, tokens = config.max_hidden, config.max_ffn, config.max_tokens
     words, ffn_words, token_words = ceil_div(hidden, simd), ceil_div(ffn, simd), ceil_div(tokens, simd)
     planes, outputs = config.weight_planes, config.qmm_outputs
@@ -268,21 +275,22 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     ffn_weights = planes * max(ceil_div(ffn, outputs) * words, ceil_div(hidden, outputs) * ffn_words)
     buffers += _feeder(banks * simd) + _feeder(64 * kv_banks) + WRITER * 3
     mid += _feeder(banks * simd) + WRITER
-    scores = memory(32 * lanes, 2 * mha_tokens * ceil_div(tokens, lanes))
-    scores += _reorder(32 * lanes) + WRITER + Area(lut=220, ff=130)
+    soft = config.softmax_lanes
+    scores = memory(32 * soft, 2 * mha_tokens * ceil_div(tokens, soft)) + _split(config, soft)
+    scores += _reorder(32 * soft) + WRITER + Area(lut=220, ff=130)
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),
         "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
         "mha_buffers": buffers + transpose(config),
-        "mha_qu": _lanes(config, "qu", planes) + _tables(config, ceil_div(hidden, lanes), planes),
-        "softmax": _lanes(config, "softmax") + scores,
+        "mha_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(hidden, lanes), planes),
+        "softmax": _lanes("softmax", soft) + scores,
         "mha_tail": _tail(config, mha_tokens, uram),
         "ffn_array": _array(config, ffn_tokens, ffn_acc),
         "ffn_results": _results(config, ffn_tokens, ffn_acc),
         "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
         "ffn_buffers": mid,
-        "ffn_qu": _lanes(config, "qu", planes) + _tables(config, ceil_div(ffn, lanes), planes),
+        "ffn_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(ffn, lanes), planes),
         "ffn_tail": _tail(config, ffn_tokens, uram),
         "entries": _entry(config) * 2,
         "control": _control(config, "mha") + _control(config, "ffn") + SHELL,

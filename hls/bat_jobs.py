@@ -38,18 +38,31 @@ FFN_MATRICES = ("ffn1", "ffn2")
 
 @dataclass(frozen=True)
 class Build:
-    """Parameters of a module that shape its jobs: rows and outputs of a tile, bits of a word, LANES."""
+    """Parameters of a module that shape its jobs: rows and outputs of a tile, bits of a word, lanes.
+
+    ``lanes``: of a row (VU, LN, entry); ``result_lanes``: of the engine and QU; ``softmax_lanes``.
+    """
 
     tokens: int
     outputs: int
     simd: int
     lanes: int
+    result_lanes: int
+    softmax_lanes: int
+
+    def lanes_of(self, target: Target) -> int:
+        """Results of a product for ``target`` that are taken a clock."""
+        own = {Target.SOFTMAX: self.softmax_lanes, Target.RESIDUAL: self.lanes}
+        return own.get(target, self.result_lanes)
 
 
 def module_build(config: AcceleratorConfig, attention: bool) -> Build:
     """The build of MHA, or of FFN, in ``config``."""
     tokens = config.qmm_tokens if attention else config.ffn_tokens
-    return Build(tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes)
+    return Build(
+        tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes, config.result_lanes,
+        config.softmax_lanes,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +158,7 @@ def norm_config(build: Build, dims: Dimensions, layer: Descriptor, attention: bo
 
 def scale_config(build: Build, job: Job) -> ScaleConfig:
     """The config beat of QU or VU for a job."""
-    words = build.outputs // (build.lanes * (2 if job.two_part else 1))
+    words = build.outputs // (build.lanes_of(job.target) * (2 if job.two_part else 1))
     shape = (job.rows, build.tokens, job.output_tiles, words, job.channels)
     scale = job.scale
     return ScaleConfig(*shape, scale.shift, scale.bits, 0, scale.is_signed, scale.common)

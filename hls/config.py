@@ -61,6 +61,9 @@ class AcceleratorConfig(BaseModel):
     qmm_outputs: Lanes = Field(16, description="output columns in parallel in a QMM engine")
     qmm_simd_bits: int = Field(64, ge=8, le=512, description="bits of one dot-product unit")
     vu_lanes: Lanes = Field(8, description="values per cycle of QU and VU")
+    qu_lanes: Lanes | None = Field(
+        None, description="results per cycle of a QMM engine and of QU in the RTL; null: vu_lanes"
+    )
     ln_lanes: Lanes = Field(8, description="values per cycle of LayerNorm")
     softmax_lanes: Lanes = Field(8, description="values per cycle of softmax")
     weight_bus_bits: int = Field(128, ge=64, le=1024, description="bits per cycle from memory")
@@ -86,6 +89,11 @@ class AcceleratorConfig(BaseModel):
     def ffn_tokens(self) -> int:
         """Token rows in parallel in FFN's engine."""
         return self.ffn_qmm_tokens or self.qmm_tokens
+
+    @property
+    def result_lanes(self) -> int:
+        """Results that an engine of the RTL gives per cycle, and QU takes."""
+        return self.qu_lanes or self.vu_lanes
 
     @property
     def head_channels(self) -> int:

@@ -96,6 +96,8 @@ def rtl_parameters(config: AcceleratorConfig, watchdog_bits: int = WATCHDOG_BITS
         "OUTPUTS": config.qmm_outputs,
         "SIMD": config.qmm_simd_bits,
         "LANES": config.vu_lanes,
+        "QU_LANES": config.result_lanes,
+        "SOFTMAX_LANES": config.softmax_lanes,
         "PARTS": config.weight_planes,
         "A_TOKENS": config.activation_tokens,
         "RESULT_TILES": config.result_tiles,

@@ -102,14 +102,14 @@ def engine_module(config: QmmConfig) -> Module:
     )
 
 
-def pair_module(lanes: int, jobs: int) -> Module:
-    """Describe `pair_join`, which brings the results' parts together, to `verilator.build`."""
+def pair_module(lanes: int, jobs: int, parts: int = 2) -> Module:
+    """Describe `pair_join`, which brings the results' parts together, to `verilator.build`; words of 32 bits."""
     return Module(
         top="pair_join",
         sources=tuple(RTL_FOLDER / f"{name}.sv" for name in ("sync_fifo", "axis_skid", "pair_join")),
-        parameters={"LANES": lanes, "JOBS": jobs},
+        parameters={"LANES": lanes, "BITS": 32, "PARTS": parts, "JOBS": jobs},
         inputs=(AxisPort("s_job", 64, last=False), AxisPort("s_axis", 32 * lanes, last=False)),
-        outputs=(AxisPort("m_axis", 64 * lanes),),
+        outputs=(AxisPort("m_axis", 32 * parts * lanes),),
     )
 
 

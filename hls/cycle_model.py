@@ -101,7 +101,9 @@ class _Item:
 def _sizes(config: AcceleratorConfig, attention: bool) -> Sizes:
     build = module_build(config, attention)
     maxima = (config.max_tokens, config.max_hidden, config.max_heads)
-    return Sizes(build, config.activation_tokens, config.result_tiles, config.v_channels, *maxima)
+    return Sizes(
+        build, config.activation_tokens, config.weight_planes, config.result_tiles, config.v_channels, *maxima
+    )
 
 
 class _Run:

@@ -21,7 +21,6 @@ from .sizes import ceil_div
 COMPUTE = 6  # last step issued to the tile leaving the result store
 DRAIN = 5  # leaving the store to the first beat taken
 FEED = 9  # rows written to their first beat taken by the engine
-ROUTE = 2
 SCALE = 11  # a beat taken from the engine, through QU, to a written row
 RESIDUAL = 9  # the same through VU to the tile reorder
 QUEUE = 4  # jobs that wait at a stage of FFN; MHA has room for those of all heads too
@@ -38,6 +37,7 @@ class Sizes:
 
     build: Build
     act_tokens: int
+    parts: int  # of a result; so many clocks it takes through the router
     result_tiles: int
     v_channels: int
     max_tokens: int
@@ -47,7 +47,7 @@ class Sizes:
     @property
     def on_chip_words(self) -> int:
         """64-bit words of a beat of K or V."""
-        return min(self.build.lanes, 8)
+        return min(self.build.result_lanes, 8)
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Module:
         build = sizes.build
         self.words = -(-dims.hidden // build.lanes)
         self.entry = Entry(self.words, build.lanes)
-        self.softmax = Softmax(build.lanes, sizes.max_tokens)
+        self.softmax = Softmax(build.softmax_lanes, sizes.max_tokens)
         self.norm = Norm(build.lanes, sizes.max_hidden)
         self.counts = Counts()
         queue = QUEUE + 2 * sizes.max_heads if attention else QUEUE
@@ -227,13 +227,13 @@ class Module:
         if job.target is Target.SOFTMAX:
             return self._sides[True][0] - 1
         if job.target is Target.RESIDUAL:
-            return max(self._vu_loaded - ROUTE, self._sides[False][0] - RESIDUAL - 1)
-        return self._qu_loaded - ROUTE
+            return max(self._vu_loaded - self.sizes.parts, self._sides[False][0] - RESIDUAL - 1)
+        return self._qu_loaded - self.sizes.parts
 
     def _outputs(self, job: Job, start: int, steps: int) -> int:
         """The output tiles of a token tile; clock of the last result beat taken."""
         build = self.sizes.build
-        beats = build.tokens * build.outputs // build.lanes
+        beats = build.tokens * build.outputs // build.lanes_of(job.target)
         gate, store, end, drained = self._gate(job), self._store, self._end, self._drained
         left = job.channels
         for _ in range(job.output_tiles):
@@ -256,13 +256,13 @@ class Module:
     def _rows(self, job: Job, done: int, rows: int, norm_ready: int, sink: Sink) -> list[int]:
         """When each of a token tile's rows is there for the next job, its last beat taken at ``done``."""
         if job.target is Target.SOFTMAX:
-            words, there = -(-job.channels // self.sizes.build.lanes), done + ROUTE + 1 + REORDER
+            words, there = -(-job.channels // self.sizes.build.softmax_lanes), done + self.sizes.parts + 1 + REORDER
             there = max(there, self._sides[True][-1] + REORDER)
             found = [self.softmax.row(there, words) + 2 for _ in range(rows)]
             self._sides[True].append(self.softmax.loaded - REORDER)
             return found
         if job.target is Target.RESIDUAL:
-            there = done + ROUTE + RESIDUAL + REORDER
+            there = done + self.sizes.parts + RESIDUAL + REORDER
             there = max(there, self._sides[False][-1] + REORDER)
             found = [self.norm.row(there, self.words, norm_ready, sink) for _ in range(rows)]
             self._sides[False].append(self.norm.loaded - REORDER)
@@ -279,9 +279,9 @@ class Module:
             self._score_pops.append(results[-1])
             return
         if job.target is Target.RESIDUAL:
-            self._vu_ends.append(self._drained + ROUTE)
+            self._vu_ends.append(self._drained + self.sizes.parts)
             return
-        self._qu_ends.append(self._drained + ROUTE)
+        self._qu_ends.append(self._drained + self.sizes.parts)
         self._result_pops.append(results[-1])
         name = {Target.Q: "q", Target.K: "k", Target.V: "v", Target.CTX: "ctx", Target.MID: "mid"}[job.target]
         written[name] = [self._transposed[-1] + 3] if job.target is Target.V else results

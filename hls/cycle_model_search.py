@@ -119,7 +119,7 @@ def _clocks(job: Job, build: Build, config: AcceleratorConfig) -> tuple[float, f
     """(steps, result clocks) of a job; activations that load more slowly count as steps."""
     tiles = job.token_tiles * job.output_tiles
     loads = job.act_planes * job.k_words * build.tokens // config.activation_tokens * job.token_tiles
-    beats = tiles * build.tokens * build.outputs / build.lanes
+    beats = tiles * build.tokens * build.outputs / build.lanes_of(job.target)
     if job.target is Target.V:
         writes = build.tokens / gcd(build.tokens, 64) / config.v_channels  # of a channel's tile
         beats = max(beats, job.token_tiles * job.channels * writes)
@@ -141,7 +141,7 @@ def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Lim
             * sum(r.bytes for r in section_commands(dims, descriptor, attention, 0))
             / (config.weight_bus_bits / 8)
         )
-    words = ceil(length / lanes)
+    words = ceil(length / config.softmax_lanes)
     causes["softmax lanes"] = shape.layers * shape.heads * length * words
     causes["LN lanes"] = shape.layers * length * ceil(shape.hidden / lanes)
     causes["memory"] = weight_bytes(shape) / limits.memory_bytes_per_cycle
@@ -207,8 +207,8 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
 
 def shape_faults(config: AcceleratorConfig, shape: ModelShape) -> list[str]:
     """Why a model of ``shape`` cannot run on the RTL of ``config``."""
-    lanes, head = config.vu_lanes, shape.hidden // shape.heads
-    if shape.hidden % lanes or head % lanes:
+    lanes, head = config.result_lanes, shape.hidden // shape.heads
+    if shape.hidden % config.vu_lanes or head % lanes:
         return [f"lanes {lanes} do not divide hidden size {shape.hidden} and head size {head}"]
     return []
 

@@ -15,6 +15,8 @@ from .program import EncoderProgram
 
 MAX_LANES = 8
 """Lanes of :func:`matching_lanes` at most."""
+MAX_RESULT_LANES = 64
+"""A segment of K is no wider than a word of its buffer (``rtl/mha_buffers.sv``)."""
 MAX_V_CHANNELS = 8
 """Rows of V^T that the K/V feeder reads at once, in banks of their own, at most (``rtl/bat_mha.sv``)."""
 
@@ -24,17 +26,26 @@ def _is_power_of_two(value: int) -> bool:
 
 
 def _lane_faults(config: AcceleratorConfig) -> list[str]:
-    given = {config.vu_lanes, config.ln_lanes, config.softmax_lanes}
-    if len(given) > 1:
+    if config.vu_lanes != config.ln_lanes:
         return [
-            f"vu_lanes {config.vu_lanes}, ln_lanes {config.ln_lanes} and softmax_lanes "
-            f"{config.softmax_lanes} differ, and the RTL has one number of lanes: give them one value"
+            f"vu_lanes {config.vu_lanes} and ln_lanes {config.ln_lanes} differ, and the RTL has one number "
+            "of lanes for both: give them one value"
         ]
-    lanes, parts = config.vu_lanes, config.weight_planes
-    faults = []
-    if not _is_power_of_two(lanes):
-        faults.append(f"lanes are {lanes}: give a power of two")
-    elif config.qmm_outputs % (parts * lanes):
+    lanes, parts = config.result_lanes, config.weight_planes
+    narrow = {"vu_lanes": config.vu_lanes, "softmax_lanes": config.softmax_lanes}
+    faults = [
+        f"{name} is {value}: give a power of two"
+        for name, value in {**narrow, "qu_lanes": lanes}.items()
+        if not _is_power_of_two(value)
+    ]
+    faults += [
+        f"{name} {value} is above qu_lanes {lanes} (vu_lanes where it is null): give {lanes} at most"
+        for name, value in narrow.items()
+        if value > lanes
+    ]
+    if lanes > MAX_RESULT_LANES:
+        faults.append(f"qu_lanes is {lanes}: give {MAX_RESULT_LANES} at most")
+    elif not faults and config.qmm_outputs % (parts * lanes):
         faults.append(
             f"qmm_outputs {config.qmm_outputs} is no multiple of weight_planes {parts} times lanes {lanes}: "
             "give more outputs or fewer lanes"
@@ -54,7 +65,7 @@ def rtl_faults(config: AcceleratorConfig) -> list[str]:
     widest = min(512, 64 * config.qmm_outputs)
     if config.weight_bus_bits > widest:
         faults.append(f"weight_bus_bits is {config.weight_bus_bits}: give {widest} at most")
-    lanes, most = config.vu_lanes, min(config.vu_lanes, MAX_V_CHANNELS)
+    lanes, most = config.result_lanes, min(config.result_lanes, MAX_V_CHANNELS)
     if not _is_power_of_two(config.v_channels) or config.v_channels > most:
         faults.append(
             f"v_channels is {config.v_channels}: give a power of two, {most} at most with {lanes} lanes"
@@ -83,8 +94,8 @@ def require_rtl_program(config: AcceleratorConfig, program: EncoderProgram) -> N
     Raises:
         InputError: the message says how many lanes fit.
     """
-    shape, lanes = program.shape, config.vu_lanes
-    if shape.hidden % lanes or (shape.hidden // shape.heads) % lanes:
+    shape, lanes = program.shape, config.result_lanes
+    if shape.hidden % config.vu_lanes or (shape.hidden // shape.heads) % lanes:
         raise InputError(
             f"hidden size {shape.hidden} with {shape.heads} heads does not go into {lanes} lanes; "
             f"build a config with {matching_lanes(program, lanes)}"

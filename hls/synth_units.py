@@ -80,8 +80,8 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2),
-        kv_words=max(kv_words, 2), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.vu_lanes, 8),
-        a_tokens=config.activation_tokens, out_lanes=config.vu_lanes, result_tiles=config.result_tiles,
+        kv_words=max(kv_words, 2), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.result_lanes, 8),
+        a_tokens=config.activation_tokens, out_lanes=config.result_lanes, result_tiles=config.result_tiles,
         jobs=2 * config.max_heads + 4, structural=1,
     )  # fmt: skip
 
@@ -103,7 +103,7 @@ def ffn_engine_config(config: AcceleratorConfig) -> QmmConfig:
         tokens=config.ffn_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=1,
         acc_bits=_acc_bits(k_words * simd, bits, 1), k_words=k_words, kv_k_words=1,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2), kv_words=0, bus_bits=config.weight_bus_bits,
-        kv_bits=64, a_tokens=config.activation_tokens, out_lanes=config.vu_lanes,
+        kv_bits=64, a_tokens=config.activation_tokens, out_lanes=config.result_lanes,
         result_tiles=config.result_tiles, jobs=4, structural=1,
     )  # fmt: skip
 
@@ -156,8 +156,8 @@ def transpose_job(config: AcceleratorConfig) -> UnitJob:
     """The transposition of V (``rtl/tile_transpose.sv``)."""
     parameters = {
         "TOKENS": config.qmm_tokens,
-        "LANES": config.vu_lanes,
-        "MAX_WORDS": config.qmm_outputs // config.vu_lanes,
+        "LANES": config.result_lanes,
+        "MAX_WORDS": config.qmm_outputs // config.result_lanes,
         "PLANES": config.max_bits,
         "SEGMENT": gcd(config.qmm_tokens, 64),
         "CHANNELS": config.v_channels,
@@ -177,11 +177,11 @@ def accelerator_job(config: AcceleratorConfig) -> UnitJob:
     return UnitJob(WHOLE, TOP, parameters, tuple(sources), _PARTS)
 
 
-def _vector(config: AcceleratorConfig) -> VectorConfig:
+def _vector(config: AcceleratorConfig, lanes: int) -> VectorConfig:
     """QU or VU with the wider of the two engines' accumulators, and WTWS where it is built."""
     engines = mha_engine_config(config), ffn_engine_config(config)
     return VectorConfig(
-        lanes=config.vu_lanes,
+        lanes=lanes,
         parts=config.weight_planes,
         max_channels=max(config.max_hidden, config.max_ffn),
         acc_bits=max(engine.acc_bits for engine in engines),
@@ -204,8 +204,8 @@ UNITS: Mapping[str, Callable[[AcceleratorConfig], UnitJob]] = {
     "qmm_engine": lambda c: engine_job(mha_engine_config(c)),
     "ffn_engine": lambda c: engine_job(ffn_engine_config(c), "ffn_engine"),
     "qmm_array": lambda c: array_job(mha_engine_config(c)),
-    "qu": lambda c: _tables(scale_job("qu", _vector(c)), c),
-    "vu": lambda c: _tables(scale_job("vu", _vector(c)), c),
+    "qu": lambda c: _tables(scale_job("qu", _vector(c, c.result_lanes)), c),
+    "vu": lambda c: _tables(scale_job("vu", _vector(c, c.vu_lanes)), c),
     "softmax": lambda c: softmax_job(_softmax(c)),
     "layernorm": lambda c: _tables(norm_job(NormConfig(lanes=c.ln_lanes, max_hidden=c.max_hidden)), c),
     "tile_transpose": transpose_job,

@@ -32,13 +32,14 @@ def control_module() -> Module:
 def layer_module(name: str, parts: int) -> Module:
     """The module MHA or FFN, with or without WTWS; then V^T is written two channels at once."""
     config = AcceleratorConfig(
-        softmax_lanes=8, weight_planes=parts, qmm_outputs=16, v_channels=parts, lut_table_words=256
-    )
+        softmax_lanes=8 // parts, vu_lanes=8 // parts, ln_lanes=8 // parts, qu_lanes=8, weight_planes=parts,
+        qmm_outputs=16, v_channels=parts, lut_table_words=256,
+    )  # fmt: skip
     parameters = rtl_parameters(config)
     tokens, others = (
         ("MHA_TOKENS", {"MAX_FFN"})
         if name == "bat_mha"
-        else ("FFN_TOKENS", {"MAX_HEADS", "MAX_HEAD", "V_CHANNELS"})
+        else ("FFN_TOKENS", {"MAX_HEADS", "MAX_HEAD", "V_CHANNELS", "SOFTMAX_LANES"})
     )
     left_out = {"MHA_TOKENS", "FFN_TOKENS", "MAX_LAYERS", "MAX_IN_FLIGHT", "WATCHDOG_BITS"} | others
     kept = {key: value for key, value in parameters.items() if key not in left_out}
@@ -52,7 +53,7 @@ def main() -> int:
     failed = 0
     used: set[str] = set()
     engines = [engine_module(replace(QmmConfig(), structural=structural)) for structural in (0, 1)]
-    engines.append(pair_module(lanes=4, jobs=4))
+    engines += [pair_module(lanes=4, jobs=4, parts=parts) for parts in (1, 2)]
     vectors = [VectorConfig(parts=parts, acc_bits=bits) for parts in (1, 2) for bits in (24, 32)]
     scalers = [make(config) for make in (qu_module, vu_module) for config in vectors]
     fifos = [

@@ -21,6 +21,7 @@ module bat_control
 #(
     parameter int unsigned BUS_BITS,
     parameter int unsigned LANES,
+    parameter int unsigned QU_LANES,
     parameter int unsigned MAX_LAYERS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned MAX_HEADS,
@@ -178,7 +179,7 @@ module bat_control
   end
 
   bat_header #(
-      .BUS_BITS(BUS_BITS), .LANES(LANES), .MAX_LAYERS(MAX_LAYERS), .MAX_HIDDEN(MAX_HIDDEN),
+      .BUS_BITS(BUS_BITS), .LANES(LANES), .QU_LANES(QU_LANES), .MAX_LAYERS(MAX_LAYERS), .MAX_HIDDEN(MAX_HIDDEN),
       .MAX_HEADS(MAX_HEADS), .MAX_HEAD(MAX_HEAD), .MAX_FFN(MAX_FFN), .MAX_TOKENS(MAX_TOKENS)
   ) u_header (
       .clk, .rst_n(core_rst_n), .start(state == CHECK && !ending), .base(program_address),

@@ -22,7 +22,8 @@ module bat_ffn
     parameter int unsigned TOKENS,        // token rows in parallel, >= 1
     parameter int unsigned OUTPUTS,       // output columns in parallel, a power of two >= 8
     parameter int unsigned SIMD,          // bits of a dot-product unit, a power of two, 64..512
-    parameter int unsigned LANES,         // values of every stream, a power of two; PARTS * LANES divides OUTPUTS
+    parameter int unsigned LANES,         // values of a beat of rows, of VU and LN, a power of two
+    parameter int unsigned QU_LANES,      // results a clock, and QU's, a multiple of LANES; PARTS * QU_LANES divides OUTPUTS
     parameter int unsigned PARTS,         // 2: WTWS and ternary weights are built
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
     parameter int unsigned RESULT_TILES,  // finished tiles that wait behind the engine, >= 2
@@ -83,7 +84,7 @@ module bat_ffn
   localparam int unsigned FFN_WORDS = up(MAX_FFN, SIMD);
   localparam int unsigned K_WORDS = larger(HIDDEN_WORDS, FFN_WORDS);
   localparam int unsigned ACC_BITS = acc_bits(K_WORDS * SIMD, MAX_BITS, 1);
-  localparam int unsigned CHUNK = chunk_bits(SIMD, MAX_BITS, LANES);
+  localparam int unsigned CHUNK = chunk_bits(SIMD, MAX_BITS, QU_LANES);
   localparam int unsigned ROWS = up(MAX_TOKENS, TOKENS) * TOKENS;
   localparam int unsigned W_WORDS = PARTS * larger(up(MAX_FFN, OUTPUTS) * HIDDEN_WORDS,
                                                    up(MAX_HIDDEN, OUTPUTS) * FFN_WORDS);
@@ -187,7 +188,7 @@ module bat_ffn
   logic qu_c_valid, qu_c_ready, qu_c_last, vu_c_valid, vu_c_ready, vu_c_last, ln_c_valid, ln_c_ready, ln_c_last;
   logic [127:0] qu_c, vu_c, ln_c;
   module_memory #(
-      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES)
+      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES)
   ) u_memory (
       .clk, .rst_n, .stop, .idle(reader_idle), .bus_error,
       .reading(1'b0), .s_header_valid(1'b0), .s_header_ready(unused_header), .s_header('0),
@@ -209,7 +210,8 @@ module bat_ffn
   logic x_free, h_free, h_write, h_side, enable, read_side, unused_done, unused_bank;
   logic [1:0] write, write_side, source;
   logic [1:0][15:0] write_row, write_segment;
-  logic [1:0][MAX_BITS-1:0][LANES-1:0] write_data;
+  logic [MAX_BITS-1:0][LANES-1:0] x_data;
+  logic [MAX_BITS-1:0][QU_LANES-1:0] mid_data;
   logic [15:0] h_row, h_word, read_group, read_word;
   logic [3:0] read_plane;
   logic [16*LANES-1:0] h_data;
@@ -224,27 +226,36 @@ module bat_ffn
       .clk, .rst_n, .item_valid(entry_valid), .item_ready(entry_ready), .item_in(entry_item),
       .s_axis_tvalid(row_valid), .s_axis_tready(row_ready), .s_axis_tdata(row), .s_axis_tlast(row_last),
       .x_free, .h_free, .x_write(write[0]), .x_write_side(write_side[0]), .x_write_row(write_row[0]),
-      .x_write_segment(write_segment[0]), .x_write_data(write_data[0]), .x_progress(progress[0]),
+      .x_write_segment(write_segment[0]), .x_write_data(x_data), .x_progress(progress[0]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),
       .h_progress, .error_code(entry_error)
   );
-  for (genvar s = 0; s < 2; s++) begin : g_source
-    plane_buffer #(
-        .PLANES(MAX_BITS), .SIDES((s == 0) ? 2 : 1), .ROWS(ROWS), .BANKS(A_TOKENS),
-        .ROW_WORDS((s == 0) ? HIDDEN_WORDS : FFN_WORDS), .WORD_BITS(SIMD), .SEGMENT(LANES), .CHUNK(CHUNK)
-    ) u_buffer (
-        .clk, .write(write[s]), .write_side(write_side[s]), .write_row(write_row[s]),
-        .write_segment(write_segment[s]), .write_data(write_data[s]), .enable, .read(source[s]),
-        .read_side, .read_group, .read_word, .read_plane, .raw(raw[s])
-    );
-  end
+  plane_buffer #(
+      .PLANES(MAX_BITS), .SIDES(2), .ROWS(ROWS), .BANKS(A_TOKENS),
+      .ROW_WORDS(HIDDEN_WORDS), .WORD_BITS(SIMD), .SEGMENT(LANES), .CHUNK(CHUNK)
+  ) u_x (
+      .clk, .write(write[0]), .write_side(write_side[0]), .write_row(write_row[0]), .write_segment(write_segment[0]),
+      .write_data(x_data), .enable, .read(source[0]), .read_side, .read_group, .read_word, .read_plane, .raw(raw[0])
+  );
+  plane_buffer #(
+      .PLANES(MAX_BITS), .SIDES(1), .ROWS(ROWS), .BANKS(A_TOKENS),
+      .ROW_WORDS(FFN_WORDS), .WORD_BITS(SIMD), .SEGMENT(QU_LANES), .CHUNK(CHUNK)
+  ) u_mid (
+      .clk, .write(write[1]), .write_side(write_side[1]), .write_row(write_row[1]), .write_segment(write_segment[1]),
+      .write_data(mid_data), .enable, .read(source[1]), .read_side, .read_group, .read_word, .read_plane, .raw(raw[1])
+  );
 
   // Operands, engine, results.
   logic a_valid, a_ready, a_last, out_valid, out_ready, unused_kv, wait_act, unused_last;
   logic [A_TOKENS*SIMD-1:0] a_data;
-  logic [LANES*32-1:0] out_data, unused_scores;
+  logic [QU_LANES*32-1:0] out_data;
+  logic [QU_LANES-1:0][ACC_BITS-1:0] unused_scores;
   logic to_qu_valid, to_qu_ready, to_vu_valid, to_vu_ready, unused_softmax, result_last;
-  logic [32*PARTS*LANES-1:0] result;
+  logic [QU_LANES-1:0][PARTS-1:0][ACC_BITS-1:0] result;
+  logic [QU_LANES-1:0][PARTS-1:0][31:0] values;
+  for (genvar v = 0; v < QU_LANES * PARTS; v++) begin : g_value
+    assign values[v/PARTS][v%PARTS] = 32'($signed(result[v/PARTS][v%PARTS]));
+  end
   act_feeder #(
       .SOURCES(2), .TOKENS(TOKENS), .A_TOKENS(A_TOKENS), .SIMD(SIMD), .PLANES(MAX_BITS), .CHUNK(CHUNK), .JOBS(2)
   ) u_feeder (
@@ -257,7 +268,7 @@ module bat_ffn
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .A_BITS(MAX_BITS), .W_BITS(1),
       .ACC_BITS(ACC_BITS), .K_WORDS(K_WORDS), .KV_K_WORDS(1),
       .A_WORDS(larger(MAX_BITS * K_WORDS, 2)), .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(0), .BUS_BITS(BUS_BITS),
-      .KV_BITS(64), .A_TOKENS(A_TOKENS), .OUT_LANES(LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
+      .KV_BITS(64), .A_TOKENS(A_TOKENS), .OUT_LANES(QU_LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
   ) u_engine (
       .clk, .rst_n, .s_job_tvalid(copy_valid[TO_ENGINE]), .s_job_tready(copy_ready[TO_ENGINE]),
       .s_job_tdata(engine_job(copy[TO_ENGINE])),
@@ -269,7 +280,7 @@ module bat_ffn
       .taking, .wait_weight, .wait_act, .error_code(engine_error)
   );
   result_router #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .JOBS(JOBS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(QU_LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .JOBS(JOBS)
   ) u_router (
       .clk, .rst_n, .job_valid(copy_valid[TO_ROUTER]), .job_ready(copy_ready[TO_ROUTER]), .job(copy[TO_ROUTER]),
       .s_axis_tvalid(out_valid), .s_axis_tready(out_ready), .s_axis_tdata(out_data),
@@ -280,32 +291,32 @@ module bat_ffn
 
   // F1's results to mid.
   logic q_valid, q_ready, unused_q_last;
-  logic [8*LANES-1:0] q;
+  logic [8*QU_LANES-1:0] q;
   qu #(
-      .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_FFN, OUTPUTS) * OUTPUTS),
+      .LANES(QU_LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_FFN, OUTPUTS) * OUTPUTS),
       .COMMON(1'b0), .LUT_WORDS(LUT_WORDS)
   ) u_qu (
       .clk, .rst_n,
       .s_axis_c_tvalid(qu_c_valid), .s_axis_c_tready(qu_c_ready), .s_axis_c_tdata(qu_c), .s_axis_c_tlast(qu_c_last),
-      .s_axis_a_tvalid(to_qu_valid), .s_axis_a_tready(to_qu_ready), .s_axis_a_tdata(result),
+      .s_axis_a_tvalid(to_qu_valid), .s_axis_a_tready(to_qu_ready), .s_axis_a_tdata(values),
       .s_axis_a_tlast(result_last),
       .m_axis_tvalid(q_valid), .m_axis_tready(q_ready), .m_axis_tdata(q), .m_axis_tlast(unused_q_last),
       .error_code(qu_error)
   );
   plane_writer #(
-      .LANES(LANES), .PLANES(MAX_BITS)
+      .LANES(QU_LANES), .PLANES(MAX_BITS)
   ) u_writer (
       .clk, .rst_n, .job_valid(copy_valid[TO_WRITER]), .job_taken(copy_ready[TO_WRITER]),
-      .job(tile_write(copy[TO_WRITER], 16'(TOKENS), tile_words(copy[TO_WRITER], OUTPUTS, LANES))),
+      .job(tile_write(copy[TO_WRITER], 16'(TOKENS), tile_words(copy[TO_WRITER], OUTPUTS, QU_LANES))),
       .s_axis_tvalid(q_valid), .s_axis_tready(q_ready), .s_axis_tdata(q), .write(write[1]),
       .write_side(write_side[1]), .write_row(write_row[1]), .write_segment(write_segment[1]),
-      .write_data(write_data[1]), .progress(progress[1])
+      .write_data(mid_data), .progress(progress[1])
   );
 
   // F2's results to rows.
   logic tail_error;
   module_tail #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
       .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),

@@ -5,7 +5,7 @@
 // `start` takes `base` and `expected_hash`; one read command leaves, HEADER_BYTES at `base`; its
 // beats (BUS_BITS) come back in order. Then `done` is 1 for a clock, with `error` and, where that is
 // ERR_NONE, `shape`. Checks, first one first: alignment of `base` (BUS_ERROR, nothing is read), magic,
-// hash, shape (1 <= each <= its maximum; hidden % heads, hidden % 4, hidden % LANES and head size % LANES
+// hash, shape (1 <= each <= its maximum; hidden % heads, hidden % 4, hidden % LANES and head size % QU_LANES
 // are 0), descriptor table inside the image. Latency: the read, and 18 clocks for head size = hidden /
 // heads by restoring division, one bit a clock. Source: ours.
 module bat_header
@@ -14,7 +14,8 @@ module bat_header
   import registers_pkg::*;
 #(
     parameter int unsigned BUS_BITS,    // of a memory beat: 64..512
-    parameter int unsigned LANES,
+    parameter int unsigned LANES,       // of rows
+    parameter int unsigned QU_LANES,    // of QU: a head begins a word of its own
     parameter int unsigned MAX_LAYERS,
     parameter int unsigned MAX_HIDDEN,
     parameter int unsigned MAX_HEADS,
@@ -147,7 +148,7 @@ module bat_header
     else if (magic_bad) error = ERR_BAD_MAGIC;
     else if (hash_bad) error = ERR_HASH_MISMATCH;
     else if (shape_bad || remainder != '0 || quotient > 16'(MAX_HEAD) || shape.hidden[1:0] != '0
-             || (shape.hidden & 16'(LANES - 1)) != '0 || (quotient & 16'(LANES - 1)) != '0)
+             || (shape.hidden & 16'(LANES - 1)) != '0 || (quotient & 16'(QU_LANES - 1)) != '0)
       error = ERR_UNSUPPORTED_SHAPE;
     else if (table_bad || stride_bad || shape.table_offset > shape.image_bytes
              || table_bytes > shape.image_bytes - shape.table_offset)

@@ -30,11 +30,13 @@ module bat_mha
     parameter int unsigned TOKENS,        // token rows in parallel, >= 1
     parameter int unsigned OUTPUTS,       // output columns in parallel, a power of two >= 8
     parameter int unsigned SIMD,          // bits of a dot-product unit, a power of two, 64..512
-    parameter int unsigned LANES,         // values of every stream, a power of two; PARTS * LANES divides OUTPUTS
+    parameter int unsigned LANES,         // values of a beat of rows, of VU and LN, a power of two
+    parameter int unsigned QU_LANES,      // results a clock, and QU's, a multiple of LANES; PARTS * QU_LANES divides OUTPUTS
+    parameter int unsigned SOFTMAX_LANES, // of softmax, divides QU_LANES
     parameter int unsigned PARTS,         // 2: WTWS and ternary weights are built
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
     parameter int unsigned RESULT_TILES,  // finished tiles that wait behind the engine, >= 2
-    parameter int unsigned V_CHANNELS,    // channels of V^T written at once, a power of two, at most 8 and LANES
+    parameter int unsigned V_CHANNELS,    // channels of V^T written at once, a power of two, at most 8 and QU_LANES
     parameter int unsigned LUT_WORDS,     // of a table of constants that is LUT memory and no block RAM, at most
     parameter int unsigned MAX_BITS,      // of an activation, 1..8
     parameter int unsigned MAX_TOKENS,
@@ -100,23 +102,9 @@ module bat_mha
   localparam int unsigned ACC_BITS = acc_bits(K_WORDS * SIMD, MAX_BITS, MAX_BITS);
   localparam int unsigned W_WORDS = PARTS * up(MAX_HIDDEN, OUTPUTS) * HIDDEN_WORDS;
   localparam int unsigned KV_WORDS = MAX_BITS * larger(up(MAX_TOKENS, OUTPUTS) * up(MAX_HEAD, SIMD), up(MAX_HEAD, OUTPUTS) * TOKEN_WORDS);
-  localparam int unsigned KV_BITS = 64 * ((LANES < 8) ? LANES : 8);
+  localparam int unsigned KV_BITS = 64 * ((QU_LANES < 8) ? QU_LANES : 8);
   localparam int unsigned V_SEGMENT = power_of_two_in(TOKENS);
   localparam int unsigned SCORE_BITS = $clog2(MAX_HIDDEN * 2 ** (2 * MAX_BITS - 2) + 1) + 1;
-
-  function automatic int unsigned power_of_two_in(int unsigned value);  // gcd(value, 64)
-    int unsigned found;
-    found = 1;
-    for (int unsigned b = 0; b < 6; b++) if (value % (2 * found) == 0) found = 2 * found;
-    return found;
-  endfunction
-  // SIMD words of a row of q: every head begins a new one.
-  function automatic int unsigned head_words(int unsigned hidden, int unsigned heads);
-    int unsigned found;
-    found = 0;
-    for (int unsigned h = 1; h <= heads; h++) found = larger(found, h * up(hidden / h, SIMD));
-    return found;
-  endfunction
 
   // Work items and their rows.
   logic item_valid, item_ready, start_valid, start_ready, row_valid, row_ready, row_last;
@@ -196,7 +184,7 @@ module bat_mha
   logic qu_c_valid, qu_c_ready, qu_c_last, vu_c_valid, vu_c_ready, vu_c_last, ln_c_valid, ln_c_ready, ln_c_last;
   logic [127:0] qu_c, vu_c, ln_c;
   module_memory #(
-      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES)
+      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES)
   ) u_memory (
       .clk, .rst_n, .stop, .idle(reader_idle), .bus_error,
       .reading, .s_header_valid(s_read_valid), .s_header_ready(s_read_ready), .s_header(s_read),
@@ -220,9 +208,11 @@ module bat_mha
   logic x_free, h_free, h_write, h_side, k_write, v_write;
   logic [3:0] write, write_side;
   logic [3:0][15:0] write_row, write_segment;
-  logic [3:0][MAX_BITS-1:0][LANES-1:0] write_data;
+  logic [3:0][MAX_BITS-1:0][QU_LANES-1:0] write_data;
+  logic [MAX_BITS-1:0][LANES-1:0] x_data;
+  logic [MAX_BITS-1:0][SOFTMAX_LANES-1:0] p_data;
   logic [15:0] h_row, h_word, k_row, k_segment, v_row, v_segment;
-  logic [MAX_BITS-1:0][LANES-1:0] k_data;
+  logic [MAX_BITS-1:0][QU_LANES-1:0] k_data;
   logic [V_CHANNELS-1:0][MAX_BITS-1:0][V_SEGMENT-1:0] v_data;
   logic [16*LANES-1:0] h_data;
   progress_t [3:0] progress;
@@ -237,15 +227,20 @@ module bat_mha
       .clk, .rst_n, .item_valid(entry_valid), .item_ready(entry_ready), .item_in(entry_item),
       .s_axis_tvalid(row_valid), .s_axis_tready(row_ready), .s_axis_tdata(row), .s_axis_tlast(row_last),
       .x_free, .h_free, .x_write(write[X]), .x_write_side(write_side[X]), .x_write_row(write_row[X]),
-      .x_write_segment(write_segment[X]), .x_write_data(write_data[X]), .x_progress(progress[X]),
+      .x_write_segment(write_segment[X]), .x_write_data(x_data), .x_progress(progress[X]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),
       .h_progress, .error_code(entry_error)
   );
+  for (genvar b = 0; b < MAX_BITS; b++) begin : g_plane
+    assign write_data[X][b] = QU_LANES'(x_data[b]);
+    assign write_data[P][b] = QU_LANES'(p_data[b]);
+  end
   assign write_side[Q]   = 1'b0;
   assign write_side[CTX] = 1'b0;
   mha_buffers #(
-      .TOKENS(TOKENS), .SIMD(SIMD), .LANES(LANES), .A_TOKENS(A_TOKENS), .PLANES(MAX_BITS), .MAX_TOKENS(MAX_TOKENS),
-      .MAX_HIDDEN(MAX_HIDDEN), .HEAD_WORDS(head_words(MAX_HIDDEN, MAX_HEADS)), .V_SEGMENT(V_SEGMENT),
+      .TOKENS(TOKENS), .SIMD(SIMD), .LANES(LANES), .QU_LANES(QU_LANES), .SOFTMAX_LANES(SOFTMAX_LANES),
+      .A_TOKENS(A_TOKENS), .PLANES(MAX_BITS), .MAX_TOKENS(MAX_TOKENS),
+      .MAX_HIDDEN(MAX_HIDDEN), .HEAD_WORDS(head_words(MAX_HIDDEN, MAX_HEADS, SIMD)), .V_SEGMENT(V_SEGMENT),
       .V_CHANNELS(V_CHANNELS), .KV_BITS(KV_BITS)
   ) u_buffers (
       .clk, .rst_n,
@@ -261,13 +256,14 @@ module bat_mha
   // Engine and its results.
   logic out_valid, out_ready, wait_act, unused_last, result_last;
   logic to_qu_valid, to_qu_ready, to_vu_valid, to_vu_ready, score_valid, score_ready;
-  logic [LANES*32-1:0] out_data, score;
-  logic [32*PARTS*LANES-1:0] result;
+  logic [QU_LANES*32-1:0] out_data;
+  logic [QU_LANES-1:0][ACC_BITS-1:0] score;
+  logic [QU_LANES-1:0][PARTS-1:0][ACC_BITS-1:0] result;
   qmm_engine #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .A_BITS(MAX_BITS), .W_BITS(MAX_BITS), .ACC_BITS(ACC_BITS),
       .K_WORDS(HIDDEN_WORDS), .KV_K_WORDS(K_WORDS), .A_WORDS(larger(MAX_BITS * K_WORDS, 2)),
       .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(larger(KV_WORDS, 2)), .BUS_BITS(BUS_BITS), .KV_BITS(KV_BITS),
-      .A_TOKENS(A_TOKENS), .OUT_LANES(LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
+      .A_TOKENS(A_TOKENS), .OUT_LANES(QU_LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
   ) u_engine (
       .clk, .rst_n, .s_job_tvalid(copy_valid[TO_ENGINE]), .s_job_tready(copy_ready[TO_ENGINE]),
       .s_job_tdata(engine_job(copy[TO_ENGINE])),
@@ -278,7 +274,7 @@ module bat_mha
       .taking, .wait_weight, .wait_act, .error_code(engine_error)
   );
   result_router #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .JOBS(JOBS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(QU_LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .JOBS(JOBS)
   ) u_router (
       .clk, .rst_n, .job_valid(copy_valid[TO_ROUTER]), .job_ready(copy_ready[TO_ROUTER]), .job(copy[TO_ROUTER]),
       .s_axis_tvalid(out_valid), .s_axis_tready(out_ready), .s_axis_tdata(out_data),
@@ -289,7 +285,7 @@ module bat_mha
 
   // Q, K, V and contexts: to the buffers.
   head_results #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(QU_LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
       .MAX_HIDDEN(MAX_HIDDEN), .PLANES(MAX_BITS), .V_SEGMENT(V_SEGMENT), .V_CHANNELS(V_CHANNELS), .LUT_WORDS(LUT_WORDS)
   ) u_results (
       .clk, .rst_n, .job_valid(copy_valid[TO_RESULTS]), .job_taken(copy_ready[TO_RESULTS]), .job(copy[TO_RESULTS]),
@@ -305,21 +301,21 @@ module bat_mha
   // Scores to probabilities.
   logic probs_wait, score_error;
   score_path #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PLANES(MAX_BITS), .MAX_TOKENS(MAX_TOKENS),
-      .SCORE_BITS(SCORE_BITS), .JOBS(JOBS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(SOFTMAX_LANES), .ACC_BITS(ACC_BITS),
+      .PLANES(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .SCORE_BITS(SCORE_BITS), .JOBS(JOBS)
   ) u_scores (
       .clk, .rst_n, .job_valid(copy_valid[TO_SCORES]), .job_ready(copy_ready[TO_SCORES]), .job(copy[TO_SCORES]),
       .config_valid(head_valid), .config_ready(head_ready), .head_config,
       .s_axis_tvalid(score_valid), .s_axis_tready(score_ready), .s_axis_tdata(score),
       .write(write[P]), .write_side(write_side[P]), .write_row(write_row[P]),
-      .write_segment(write_segment[P]), .write_data(write_data[P]), .progress(progress[P]),
+      .write_segment(write_segment[P]), .write_data(p_data), .progress(progress[P]),
       .waiting(probs_wait), .error(score_error)
   );
 
   // O's results to rows.
   logic tail_error;
   module_tail #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
       .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),

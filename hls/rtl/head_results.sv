@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results of Q, K, V and contexts in MHA, quantized, to the buffer of their job: q, K, ctx row by row, V transposed.
 //
-//   s_axis_a (values of PARTS int32, the engine's tile order) -> QU -> plane_writer of q, K, ctx, or tile_transpose
+//   s_axis_a (values of PARTS accumulators, the engine's tile order) -> QU -> plane_writer of q, K, ctx, or tile_transpose
 // JOBS: those with targets TO_Q, TO_K, TO_V, TO_CTX, in order; `job` is held to its last beat, `job_taken`.
 // s_axis_c: their constants (vector_pkg.sv). A write comes one clock after QU's beat; V's 3 clocks after its tile. Each
 // buffer's progress counts its own jobs: q, K, V one a work item, ctx one a head. II = 1. Source: ours.
@@ -32,7 +32,7 @@ module head_results
     input  logic                              s_axis_c_tlast,
     input  logic                              s_axis_a_tvalid,
     output logic                              s_axis_a_tready,
-    input  logic [32*PARTS*LANES-1:0]         s_axis_a_tdata,
+    input  logic [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] s_axis_a_tdata,
     input  logic                              s_axis_a_tlast,
     output logic [2:0]                        write,        // 0 q, 1 K, 2 ctx; SEGMENT = LANES, as the three below
     output logic [2:0][15:0]                  write_row,
@@ -48,12 +48,16 @@ module head_results
 );
   logic q_valid, q_ready, unused_last;
   logic [8*LANES-1:0] q;
+  logic [LANES-1:0][PARTS-1:0][31:0] values;
+  for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
+    assign values[v/PARTS][v%PARTS] = 32'($signed(s_axis_a_tdata[v/PARTS][v%PARTS]));
+  end
   qu #(
       .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS), .MAX_CHANNELS(up(MAX_HIDDEN, OUTPUTS) * OUTPUTS),
       .COMMON(1'b0), .LUT_WORDS(LUT_WORDS)
   ) u_qu (
       .clk, .rst_n, .s_axis_c_tvalid, .s_axis_c_tready, .s_axis_c_tdata, .s_axis_c_tlast,
-      .s_axis_a_tvalid, .s_axis_a_tready, .s_axis_a_tdata, .s_axis_a_tlast,
+      .s_axis_a_tvalid, .s_axis_a_tready, .s_axis_a_tdata(values), .s_axis_a_tlast,
       .m_axis_tvalid(q_valid), .m_axis_tready(q_ready), .m_axis_tdata(q), .m_axis_tlast(unused_last), .error_code
   );
 

@@ -14,7 +14,9 @@ module mha_buffers
 #(
     parameter int unsigned TOKENS,
     parameter int unsigned SIMD,
-    parameter int unsigned LANES,
+    parameter int unsigned LANES,       // channels of a segment of x
+    parameter int unsigned QU_LANES,    // of q, K and ctx: the most
+    parameter int unsigned SOFTMAX_LANES, // of P
     parameter int unsigned A_TOKENS,
     parameter int unsigned PLANES,      // 1..8
     parameter int unsigned MAX_TOKENS,
@@ -36,12 +38,12 @@ module mha_buffers
     input  logic [3:0]                        write_side,
     input  logic [3:0][15:0]                  write_row,
     input  logic [3:0][15:0]                  write_segment,
-    input  logic [3:0][PLANES-1:0][LANES-1:0] write_data,
+    input  logic [3:0][PLANES-1:0][QU_LANES-1:0] write_data,  // of x and P the lowest channels
     input  progress_t [3:0]                   progress,
     input  logic                              k_write,
     input  logic [15:0]                       k_row,
     input  logic [15:0]                       k_segment,
-    input  logic [PLANES-1:0][LANES-1:0]      k_data,
+    input  logic [PLANES-1:0][QU_LANES-1:0]   k_data,
     input  progress_t                         k_progress,
     input  logic                              v_write,
     input  logic [15:0]                       v_row,
@@ -62,15 +64,23 @@ module mha_buffers
   localparam int unsigned ROWS = up(MAX_TOKENS, TOKENS) * TOKENS;
   localparam int unsigned HIDDEN_WORDS = up(MAX_HIDDEN, SIMD);
   localparam int unsigned TOKEN_WORDS = up(MAX_TOKENS, SIMD);
-  localparam int unsigned CHUNK = chunk_bits(SIMD, PLANES, LANES);
+  localparam int unsigned CHUNK = chunk_bits(SIMD, PLANES, QU_LANES);
   localparam int unsigned BANKS = KV_BITS / 64;
-  localparam int unsigned KV_CHUNK = chunk_bits(64, PLANES, larger(LANES, V_SEGMENT));
+  localparam int unsigned KV_CHUNK = chunk_bits(64, PLANES, larger(QU_LANES, V_SEGMENT));
 
   function automatic int unsigned row_words(int unsigned source);
     case (source)
       1:       return HEAD_WORDS;
       2:       return TOKEN_WORDS;
       default: return HIDDEN_WORDS;
+    endcase
+  endfunction
+
+  function automatic int unsigned segment(int unsigned source);
+    case (source)
+      0:       return LANES;
+      2:       return SOFTMAX_LANES;
+      default: return QU_LANES;
     endcase
   endfunction
 
@@ -81,12 +91,18 @@ module mha_buffers
   act_source_t unused_act;
   logic [3:0][A_TOKENS-1:0][columns(PLANES)*CHUNK-1:0] raw;
   for (genvar s = 0; s < 4; s++) begin : g_source
+    logic [PLANES-1:0][segment(s)-1:0] data;
+    logic unused_data;
+    assign unused_data = ^write_data[s];
+    for (genvar p = 0; p < PLANES; p++) begin : g_plane
+      assign data[p] = write_data[s][p][segment(s)-1:0];
+    end
     plane_buffer #(
         .PLANES(PLANES), .SIDES((s == 0 || s == 2) ? 2 : 1), .ROWS(ROWS), .BANKS(A_TOKENS),
-        .ROW_WORDS(row_words(s)), .WORD_BITS(SIMD), .SEGMENT(LANES), .CHUNK(CHUNK)
+        .ROW_WORDS(row_words(s)), .WORD_BITS(SIMD), .SEGMENT(segment(s)), .CHUNK(CHUNK)
     ) u_buffer (
         .clk, .write(write[s]), .write_side(write_side[s]), .write_row(write_row[s]),
-        .write_segment(write_segment[s]), .write_data(write_data[s]), .enable, .read(read[s]),
+        .write_segment(write_segment[s]), .write_data(data), .enable, .read(read[s]),
         .read_side, .read_group, .read_word, .read_plane, .raw(raw[s])
     );
   end
@@ -108,7 +124,7 @@ module mha_buffers
   logic [1:0][BANKS-1:0][columns(PLANES)*KV_CHUNK-1:0] kv_raw;
   plane_buffer #(
       .PLANES(PLANES), .SIDES(1), .ROWS(up(MAX_TOKENS, 16) * 16), .BANKS(BANKS),
-      .ROW_WORDS(HEAD_WORDS * SIMD / 64), .WORD_BITS(64), .SEGMENT(LANES), .CHUNK(KV_CHUNK)
+      .ROW_WORDS(HEAD_WORDS * SIMD / 64), .WORD_BITS(64), .SEGMENT(QU_LANES), .CHUNK(KV_CHUNK)
   ) u_k (
       .clk, .write(k_write), .write_side(1'b0), .write_row(k_row), .write_segment(k_segment),
       .write_data(k_data), .enable(kv_enable), .read(kv_read[0]), .read_side(1'b0), .read_group(kv_group),

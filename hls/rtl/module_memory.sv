@@ -14,7 +14,8 @@ module module_memory
     parameter int unsigned BUS_BITS,  // width of a memory beat, a power of two, 64..512
     parameter int unsigned TOKENS,    // rows of a result tile
     parameter int unsigned OUTPUTS,   // accumulators of a row of a result tile, a power of two
-    parameter int unsigned LANES      // values of a beat of QU and VU, a power of two
+    parameter int unsigned QU_LANES,  // values of a beat of QU, a power of two
+    parameter int unsigned LANES      // values of a beat of VU, a power of two
 ) (
     input  logic                  clk,
     input  logic                  rst_n,               // synchronous, active low
@@ -115,7 +116,7 @@ module module_memory
   assign part_ready[DATA_WEIGHT]     = m_weight_ready;
 
   scale_feed #(
-      .BUS_BITS(BUS_BITS), .HOLD(HOLD), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .RESIDUAL(1'b0)
+      .BUS_BITS(BUS_BITS), .HOLD(HOLD), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(QU_LANES), .RESIDUAL(1'b0)
   ) u_qu (
       .clk, .rst_n, .job_valid(s_qu_valid), .job_ready(s_qu_ready), .job(s_qu),
       .in_valid(part_valid[DATA_QU_CONSTANT]), .in_ready(part_ready[DATA_QU_CONSTANT]),

@@ -11,6 +11,22 @@ package module_pkg;
     return (a > b) ? a : b;
   endfunction
 
+  // gcd(value, 64).
+  function automatic int unsigned power_of_two_in(int unsigned value);
+    int unsigned found;
+    found = 1;
+    for (int unsigned b = 0; b < 6; b++) if (value % (2 * found) == 0) found = 2 * found;
+    return found;
+  endfunction
+
+  // SIMD words of a row of q with `heads` heads at most: every head begins a new one.
+  function automatic int unsigned head_words(int unsigned hidden, int unsigned heads, int unsigned simd);
+    int unsigned found;
+    found = 0;
+    for (int unsigned h = 1; h <= heads; h++) found = larger(found, h * up(hidden / h, simd));
+    return found;
+  endfunction
+
   // Accumulator of a product of `length` terms, each at most 2^a_bits - 1 times 2^w_bits - 1.
   function automatic int unsigned acc_bits(int unsigned length, int unsigned a_bits, int unsigned w_bits);
     longint unsigned worst;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tail of a module: the last product's accumulators and the kept rows h to the module's output rows.
 //
-//   s_axis_a -> VU (+ h of residual_buffer.sv) -> tile_reorder -> LN -> m_axis
+//   s_axis_a -> beat_split -> VU (+ h of residual_buffer.sv) -> tile_reorder -> LN -> m_axis
 // JOBS: those with target TO_RESIDUAL, one a work item, in order; JOBS of them wait. s_vu, s_ln: constants
 // (vector_pkg.sv). s_axis_a: accumulators in the engine's order (result_router.sv). h_*: the entry's side of
 // the residual buffer. m_axis: LANES int16 a beat, true rows ascending, TLAST on the item's last beat.
@@ -15,7 +15,8 @@ module module_tail
 #(
     parameter int unsigned TOKENS,      // rows of a result tile
     parameter int unsigned OUTPUTS,     // accumulators of a row of a result tile
-    parameter int unsigned LANES,
+    parameter int unsigned QU_LANES,    // values of a beat of the engine's results, a multiple of LANES
+    parameter int unsigned LANES,       // of VU, LN and the rows
     parameter int unsigned PARTS,       // 1, or 2 where WTWS is built
     parameter int unsigned ACC_BITS,    // of an accumulator
     parameter int unsigned MAX_TOKENS,
@@ -45,7 +46,7 @@ module module_tail
     input  logic                      s_ln_tlast,
     input  logic                      s_axis_a_tvalid,
     output logic                      s_axis_a_tready,
-    input  logic [32*PARTS*LANES-1:0] s_axis_a_tdata,
+    input  logic [QU_LANES-1:0][PARTS-1:0][ACC_BITS-1:0] s_axis_a_tdata,
     input  logic                      s_axis_a_tlast,
     output logic                      m_axis_tvalid,
     input  logic                      m_axis_tready,
@@ -80,6 +81,20 @@ module module_tail
   );
 
   // Residual addition.
+  logic part_valid, part_ready, part_last;
+  logic [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] part;
+  logic [LANES-1:0][PARTS-1:0][31:0] values;
+  beat_split #(
+      .WIDTH(LANES * PARTS * ACC_BITS),
+      .FACTOR(QU_LANES / LANES)
+  ) u_split (
+      .clk, .rst_n, .in_valid(s_axis_a_tvalid), .in_ready(s_axis_a_tready), .in_data(s_axis_a_tdata),
+      .in_last(s_axis_a_tlast), .out_valid(part_valid), .out_ready(part_ready), .out_data(part),
+      .out_last(part_last)
+  );
+  for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
+    assign values[v/PARTS][v%PARTS] = 32'($signed(part[v/PARTS][v%PARTS]));
+  end
   logic vu_valid, vu_ready, unused_last, vu_count_valid;
   logic [16*LANES-1:0] vu_data;
   logic [31:0] vu_count;
@@ -95,7 +110,8 @@ module module_tail
       .clk, .rst_n,
       .s_axis_c_tvalid(s_vu_tvalid), .s_axis_c_tready(s_vu_tready), .s_axis_c_tdata(s_vu_tdata),
       .s_axis_c_tlast(s_vu_tlast),
-      .s_axis_a_tvalid, .s_axis_a_tready, .s_axis_a_tdata, .s_axis_a_tlast,
+      .s_axis_a_tvalid(part_valid), .s_axis_a_tready(part_ready), .s_axis_a_tdata(values),
+      .s_axis_a_tlast(part_last),
       .s_axis_h_tvalid(h_valid), .s_axis_h_tready(h_ready), .s_axis_h_tdata(h_data), .s_axis_h_tlast(h_last),
       .m_axis_tvalid(vu_valid), .m_axis_tready(vu_ready), .m_axis_tdata(vu_data), .m_axis_tlast(unused_last),
       .m_axis_s_tvalid(vu_count_valid), .m_axis_s_tready(1'b1), .m_axis_s_tdata(vu_count),

@@ -43,7 +43,7 @@ module qmm_compute
   logic on_chip_q, done, head_valid, head_done, beat_valid, beat_ready, beat_last;
   logic [TOKENS-1:0][SIMD-1:0] act;
   logic [OUTPUTS-1:0][SIMD-1:0] weight;
-  logic [OUT_LANES*32-1:0] beat_data;
+  logic [OUT_LANES-1:0][ACC_BITS-1:0] beat_data, value;
   result_t result, head;
 
   always_ff @(posedge clk) begin
@@ -111,7 +111,7 @@ module qmm_compute
       .beat_last
   );
   axis_skid #(
-      .WIDTH(OUT_LANES * 32 + 1)
+      .WIDTH(OUT_LANES * ACC_BITS + 1)
   ) u_result_slice (
       .clk,
       .rst_n,
@@ -120,6 +120,9 @@ module qmm_compute
       .in_data  ({beat_last, beat_data}),
       .out_valid(m_axis_tvalid),
       .out_ready(m_axis_tready),
-      .out_data ({m_axis_tlast, m_axis_tdata})
+      .out_data ({m_axis_tlast, value})
   );
+  for (genvar l = 0; l < OUT_LANES; l++) begin : g_lane
+    assign m_axis_tdata[32*l+:32] = 32'($signed(value[l]));
+  end
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns the totals of an output tile into accumulators (the formula of qmm_array.sv) and sends
-// them as int32, LANES a beat, lowest index first. Index = token * OUTPUTS + output.
+// them in ACC_BITS bits, LANES a beat, lowest index first. Index = token * OUTPUTS + output.
 //
 // A beat's values belong to one token. Three register stages: pick the beat's totals of the tile;
 // half = (1 + max(a,w))*dot - a*B for a lane and common = a*w*K - w(1+a)*A for the beat; sum =
@@ -26,7 +26,7 @@ module result_drain
     input  logic  [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0]       weight_total,
     output logic                                           beat_valid,
     input  logic                                           beat_ready,
-    output logic  [32*LANES-1:0]                           beat_data,
+    output logic  [LANES-1:0][ACC_BITS-1:0]                beat_data,
     output logic                                           beat_last
 );
   localparam int unsigned SLICES = OUTPUTS / LANES;  // beats of a token
@@ -95,7 +95,5 @@ module result_drain
     end
   end
 
-  for (genvar l = 0; l < LANES; l++) begin : g_lane
-    assign beat_data[32*l+:32] = 32'($signed(sum[l]));
-  end
+  assign beat_data = sum;
 endmodule

@@ -5,8 +5,8 @@
 // JOBS: every job of the module, in order. Its number of beats, token_tiles * output_tiles * TOKENS * OUTPUTS
 // / LANES, takes two clocks, which pass while the engine still computes.
 // STREAMS (s_axis in, LANES int32, the order of the engine). m_qu and m_vu share m_data: LANES values of PARTS
-// int32, value v part p in word v*PARTS + p. m_softmax has m_scores, the part 0 of each. All share m_last, the
-// job's last beat. II = 1; latency 2 clocks, and one more where two beats make one.
+// words of ACC_BITS, value v part p in word v*PARTS + p. m_softmax has m_scores, the part 0 of each. All share
+// m_last, the job's last beat. II = 1; latency PARTS clocks, and one more where two beats make one.
 module result_router
   import bat_pkg::*;
 #(
@@ -14,6 +14,7 @@ module result_router
     parameter int unsigned OUTPUTS,
     parameter int unsigned LANES,
     parameter int unsigned PARTS,    // 1, or 2 where WTWS is built
+    parameter int unsigned ACC_BITS, // of an accumulator
     parameter int unsigned JOBS      // jobs whose results are awaited, >= 2
 ) (
     input  logic                      clk,
@@ -30,8 +31,8 @@ module result_router
     input  logic                      m_vu_ready,
     output logic                      m_softmax_valid,
     input  logic                      m_softmax_ready,
-    output logic [32*PARTS*LANES-1:0] m_data,
-    output logic [32*LANES-1:0]       m_scores,
+    output logic [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] m_data,
+    output logic [LANES-1:0][ACC_BITS-1:0] m_scores,
     output logic                      m_last
 );
   localparam int unsigned TILE_BEATS = TOKENS * OUTPUTS / LANES;
@@ -81,10 +82,14 @@ module result_router
       .count    (unused_count)
   );
 
-  logic [LANES-1:0][1:0][31:0] pairs;
+  logic [LANES-1:0][ACC_BITS-1:0] values;
+  logic unused_signs;  // the bits above are copies of the sign
+  assign unused_signs = ^s_axis_tdata;
   pair_join #(
       .LANES(LANES),
-      .JOBS(JOBS)
+      .BITS (ACC_BITS),
+      .PARTS(PARTS),
+      .JOBS (JOBS)
   ) u_join (
       .clk,
       .rst_n,
@@ -93,15 +98,15 @@ module result_router
       .s_job_tdata  ({two_part, plane_pkg::times(tiles, TILE_BEATS)}),
       .s_axis_tvalid,
       .s_axis_tready,
-      .s_axis_tdata,
+      .s_axis_tdata (values),
       .m_axis_tvalid(valid),
       .m_axis_tready(ready),
-      .m_axis_tdata (pairs),
+      .m_axis_tdata (m_data),
       .m_axis_tlast (m_last)
   );
   for (genvar l = 0; l < LANES; l++) begin : g_lane
-    assign m_scores[32*l+:32]            = pairs[l][0];
-    assign m_data[32*PARTS*l+:32*PARTS] = pairs[l][PARTS-1:0];
+    assign values[l]   = s_axis_tdata[32*l+:ACC_BITS];
+    assign m_scores[l] = m_data[l][0];
   end
 
   assign m_softmax_valid = valid && known && now == TO_SOFTMAX;
@@ -115,9 +120,4 @@ module result_router
     endcase
   end
   assign leaves = valid && ready;
-
-  if (PARTS == 1) begin : g_one_part
-    logic unused_parts;
-    assign unused_parts = ^pairs;
-  end
 endmodule

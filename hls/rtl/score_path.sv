@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax side of MHA: the scores of a head, in the engine's tile order, to planes of its probabilities.
 //
-//   s_axis (LANES int32) -> tile_reorder -> softmax -> plane_writer -> side head % 2 of the P buffer
+//   s_axis (QU_LANES accumulators) -> beat_split -> tile_reorder -> softmax -> plane_writer -> side head % 2 of the P buffer
 // JOBS: those with target TO_SOFTMAX, in order; JOBS of them wait. CONFIGS (softmax_pkg::config_t): one a job,
 // in the same order, taken while the head before is still in the unit.
 // P has two sides, and no writer waits for one: the scores of head h leave the engine after it has computed
@@ -17,7 +17,9 @@ module score_path
 #(
     parameter int unsigned TOKENS,      // rows of a result tile
     parameter int unsigned OUTPUTS,     // accumulators of a row of a result tile
-    parameter int unsigned LANES,
+    parameter int unsigned QU_LANES,    // values of a beat of the engine's results, a multiple of LANES
+    parameter int unsigned LANES,       // of softmax
+    parameter int unsigned ACC_BITS,    // of an accumulator
     parameter int unsigned PLANES,      // of the P buffer, 1..8
     parameter int unsigned MAX_TOKENS,
     parameter int unsigned SCORE_BITS,  // that hold every score
@@ -33,7 +35,7 @@ module score_path
     input  softmax_pkg::config_t         head_config,
     input  logic                         s_axis_tvalid,
     output logic                         s_axis_tready,
-    input  logic [32*LANES-1:0]          s_axis_tdata,
+    input  logic [QU_LANES-1:0][ACC_BITS-1:0] s_axis_tdata,
     output logic                         write,           // to the P buffer, SEGMENT = LANES
     output logic                         write_side,
     output logic [15:0]                  write_row,
@@ -71,15 +73,25 @@ module score_path
       .out_valid(write_queued), .out_ready(write_taken), .out_data(head), .count(unused_counts[1])
   );
 
-  logic score_valid, score_ready, score_last;
-  logic [32*LANES-1:0] score;
+  logic part_valid, part_ready, score_valid, score_ready, score_last, unused_part_last;
+  logic [LANES-1:0][ACC_BITS-1:0] part, kept;
+  logic [LANES-1:0][31:0] score;
+  beat_split #(
+      .WIDTH(ACC_BITS * LANES), .FACTOR(QU_LANES / LANES)
+  ) u_split (
+      .clk, .rst_n, .in_valid(s_axis_tvalid), .in_ready(s_axis_tready), .in_data(s_axis_tdata), .in_last(1'b0),
+      .out_valid(part_valid), .out_ready(part_ready), .out_data(part), .out_last(unused_part_last)
+  );
   tile_reorder #(
-      .WIDTH(32 * LANES), .LANES(LANES), .TOKENS(TOKENS), .MAX_WORDS(WORDS), .ROW_LAST(1'b1)
+      .WIDTH(ACC_BITS * LANES), .LANES(LANES), .TOKENS(TOKENS), .MAX_WORDS(WORDS), .ROW_LAST(1'b1)
   ) u_reorder (
       .clk, .rst_n, .job_valid(reorder_queued), .job_taken(reorder_taken), .job(reorder_job),
-      .s_axis_tvalid, .s_axis_tready, .s_axis_tdata,
-      .m_axis_tvalid(score_valid), .m_axis_tready(score_ready), .m_axis_tdata(score), .m_axis_tlast(score_last)
+      .s_axis_tvalid(part_valid), .s_axis_tready(part_ready), .s_axis_tdata(part),
+      .m_axis_tvalid(score_valid), .m_axis_tready(score_ready), .m_axis_tdata(kept), .m_axis_tlast(score_last)
   );
+  for (genvar l = 0; l < LANES; l++) begin : g_score
+    assign score[l] = 32'($signed(kept[l]));
+  end
 
   logic p_valid, p_ready, unused_last;
   logic [8*LANES-1:0] p;
@@ -107,14 +119,14 @@ module score_path
   // Heads begun and not finished.
   logic fresh, begins;
   logic [7:0] open;
-  assign begins  = s_axis_tvalid && s_axis_tready && fresh;
+  assign begins  = part_valid && part_ready && fresh;
   assign waiting = open != '0;
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       fresh <= 1'b1;
       open  <= '0;
     end else begin
-      if (s_axis_tvalid && s_axis_tready) fresh <= reorder_taken;
+      if (part_valid && part_ready) fresh <= reorder_taken;
       open <= open + 8'(begins) - 8'(write_taken);
     end
     error <= rst_n && error_code != '0;

@@ -27,6 +27,8 @@ class MhaBuild:
     outputs: int
     simd: int
     lanes: int
+    qu_lanes: int
+    softmax_lanes: int
     parts: int
     a_tokens: int
     bus_bits: int

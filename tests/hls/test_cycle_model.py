@@ -26,6 +26,10 @@ CONFIG = AcceleratorConfig(
     memory_bytes_per_cycle=96, sequences_in_flight=2,
 )  # fmt: skip
 SHAPE = ModelShape.uniform(2, 64, 4, 128, 2)
+LANES = CONFIG.model_copy(
+    update={"vu_lanes": 4, "ln_lanes": 4, "qu_lanes": 16, "softmax_lanes": 8, "weight_planes": 1}
+)
+"""Another number of lanes for rows, QU and softmax each."""
 # Layers, hidden, heads, FFN, bits, kind, lengths, memory latency, bytes a clock.
 Case = tuple[int, int, int, int, int, WeightKind, tuple[int, ...], int, int]
 CASES: list[Case] = [
@@ -37,13 +41,15 @@ CASES: list[Case] = [
 
 
 @functools.cache
-def library() -> str:
-    """The build, made once for all tests."""
+def library(config: AcceleratorConfig) -> str:
+    """A build, made once for all tests."""
     require_verilator()
-    return str(build_cosim(CONFIG))
+    return str(build_cosim(config))
 
 
-def simulated(case: Case, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, int], Prediction]:
+def simulated(
+    case: Case, monkeypatch: pytest.MonkeyPatch, config: AcceleratorConfig = CONFIG
+) -> tuple[dict[str, int], Prediction]:
     """Counters of cosim and what the model says."""
     from pathlib import Path
 
@@ -54,7 +60,7 @@ def simulated(case: Case, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, in
         1, layers=layers, hidden=hidden, heads=heads, ffn=ffn, max_len=max(lengths), bits=bits, kind=kind
     )
     rng = np.random.default_rng(2)
-    engine = CosimEngine(program, Path(library()))
+    engine = CosimEngine(program, Path(library(config)))
     try:
         counters = engine.run(
             [rng.integers(-3000, 3000, (n, hidden)).astype(np.int16) for n in lengths]
@@ -62,7 +68,7 @@ def simulated(case: Case, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, in
     finally:
         engine.close()
     memory = {"memory_latency_cycles": latency, "memory_bytes_per_cycle": bandwidth}
-    return counters, predict(CONFIG.model_copy(update=memory), program_shape(program), lengths)
+    return counters, predict(config.model_copy(update=memory), program_shape(program), lengths)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[5]}-{case[4]}")
@@ -74,6 +80,13 @@ def test_total_cycles_are_those_of_cosim_within_five_percent(
     # The array's steps are no estimate: they follow from the shapes.
     assert model.mha_taking == counters["CYCLES_MHA_QMM"]
     assert model.ffn_taking == counters["CYCLES_FFN_QMM"]
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_lanes_that_differ(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    case: Case = (2, 64, 4, 128, bits, "binary", (32, 32, 19), 64, 96)
+    counters, model = simulated(case, monkeypatch, LANES)
+    assert abs(model.cycles / counters["CYCLES_TOTAL"] - 1) <= 0.05
 
 
 def cycles(config: AcceleratorConfig = CONFIG, lengths: Sequence[int] = (32,), bits: int = 2) -> int:

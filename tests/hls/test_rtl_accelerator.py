@@ -30,6 +30,10 @@ CONFIG = AcceleratorConfig(
     max_ffn=160,
     max_tokens=24,
     v_channels=4,
+    vu_lanes=4,
+    ln_lanes=4,
+    qu_lanes=8,
+    softmax_lanes=2,
     lut_table_words=24,
 )
 SHAPES = ((96, 6, 160), (64, 4, 72), (32, 1, 160), (48, 6, 40))

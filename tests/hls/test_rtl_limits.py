@@ -15,8 +15,12 @@ from batflow.hls.rtl_limits import matching_lanes, require_rtl, require_rtl_prog
 from .programs import random_program
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "two lane counts": ({"softmax_lanes": 4}, "one number of lanes"),
-    "odd lanes": ({"vu_lanes": 6, "ln_lanes": 6, "softmax_lanes": 6}, "power of two"),
+    "two lane counts of rows": ({"ln_lanes": 4}, "one number of lanes for both"),
+    "odd lanes": ({"vu_lanes": 6, "ln_lanes": 6}, "vu_lanes is 6: give a power of two"),
+    "odd lanes of QU": ({"qu_lanes": 12}, "qu_lanes is 12: give a power of two"),
+    "more lanes of softmax": ({"softmax_lanes": 16}, "softmax_lanes 16 is above qu_lanes 8"),
+    "more lanes of rows than QU has": ({"qu_lanes": 4, "softmax_lanes": 4}, "vu_lanes 8 is above qu_lanes 4"),
+    "too many lanes of QU": ({"qu_lanes": 128, "qmm_outputs": 256}, "qu_lanes is 128: give 64 at most"),
     "more lanes than outputs": ({"qmm_outputs": 8}, "no multiple of weight_planes 2 times lanes 8"),
     "outputs": ({"qmm_outputs": 48}, "qmm_outputs is 48"),
     "few outputs": ({"qmm_outputs": 4, "weight_planes": 1}, "8 or more"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pair_join: results of one part get a zero beside them, WTWS parts come together."""
+"""pair_join: results of one part get a zero beside them, WTWS parts come together; a build without WTWS."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ def _stream(data: npt.NDArray[np.generic], width: int) -> Beats:
     return Beats(beats, np.zeros(len(beats), np.uint8))
 
 
-def _run(lanes: int, jobs: list[tuple[int, npt.NDArray[np.int32]]], stall: int) -> tuple[Beats, int]:
+def _run(
+    lanes: int, jobs: list[tuple[int, npt.NDArray[np.int32]]], stall: int, parts: int = 2
+) -> tuple[Beats, int]:
     """Send jobs (two_part, values [beats, lanes]); return what comes out and the clocks."""
     heads = np.array([len(values) | two_part << 32 for two_part, values in jobs], "<u8")
     body = np.concatenate([values for _, values in jobs]).astype("<i4")
     expected = sum(len(values) >> two_part for two_part, values in jobs)
-    sim = AxisSim(pair_module(lanes, 4))
+    sim = AxisSim(pair_module(lanes, 4, parts))
     run = sim.run([_stream(heads, 8), _stream(body, 4 * lanes)], [expected], stall_in=stall, stall_out=stall)
     sim.close()
     return run.outputs[0], run.cycles
@@ -49,4 +51,17 @@ def test_values_and_ends(lanes: int, stall: int) -> None:
     assert np.array_equal(found.data.view("<i4").reshape(-1, lanes, 2), np.concatenate(wanted))
     assert found.last.tolist() == last
     if not stall:
+        assert cycles == sum(len(values) for _, values in jobs) + 2
+
+
+@pytest.mark.parametrize("stall", [0, 40])
+def test_one_part_alone_goes_through(stall: int) -> None:
+    require_verilator()
+    rng = np.random.default_rng(3)
+    jobs = [(0, rng.integers(-(2**31), 2**31, (beats, 4)).astype(np.int32)) for beats in (1, 5, 2, 8, 1)]
+    found, cycles = _run(4, jobs, stall, parts=1)
+    assert np.array_equal(found.data.view("<i4").reshape(-1, 4), np.concatenate([v for _, v in jobs]))
+    assert np.flatnonzero(found.last).tolist() == (np.cumsum([len(v) for _, v in jobs]) - 1).tolist()
+    if not stall:
+        # The first job's way through its queue hides the latency of one clock.
         assert cycles == sum(len(values) for _, values in jobs) + 2
