@@ -29,7 +29,7 @@ module fv_result_path
 
   logic past = 1'b0;
   logic write, freed, head_valid, head_done, beat_valid, beat_last, was_offered;
-  logic [31:0] beat_data, was_data;
+  logic [0:0][16:0] beat_data, was_data;
   result_t head;
   tile_t tile;
   assign tile = '{job_last: head.job_last, default: '0};
@@ -106,7 +106,7 @@ module fv_result_path
       assert (32'(store.count) + 32'(room) == TILES);
       if (pop) assert (owed != '0);
       if (tracked && pop && to_go == '0) begin
-        assert (beat_last == payload[17] && beat_data == 32'($signed(payload[16:0])));
+        assert (beat_last == payload[17] && beat_data == payload[16:0]);
       end
       if (head_done) assert (head_valid && first == BITS'(BEATS - 1));
       // Invariants.
