@@ -83,11 +83,11 @@ module qmm_engine
   localparam int unsigned TILE_BITS = $clog2((W_ROWS > KV_ROWS) ? W_ROWS + 1 : KV_ROWS + 1);
 
   // Sums of rows, signed: of memory weights, on-chip operands, activations.
-  localparam int unsigned W_BITS_K = K_WORDS * SIMD;
-  localparam int unsigned KV_BITS_K = HAS_KV ? KV_K_WORDS * SIMD : 0;
-  localparam int unsigned LONGEST = (W_BITS_K > KV_BITS_K) ? W_BITS_K : KV_BITS_K;
-  localparam int unsigned W_SUM_BITS = $clog2(W_BITS_K + 1) + 1;
-  localparam int unsigned KV_SUM_BITS = $clog2(KV_BITS_K * (2 ** W_BITS - 1) + 1) + 1;
+  localparam int unsigned W_LENGTH = K_WORDS * SIMD;
+  localparam int unsigned KV_LENGTH = HAS_KV ? KV_K_WORDS * SIMD : 0;
+  localparam int unsigned LONGEST = (W_LENGTH > KV_LENGTH) ? W_LENGTH : KV_LENGTH;
+  localparam int unsigned W_SUM_BITS = $clog2(W_LENGTH + 1) + 1;
+  localparam int unsigned KV_SUM_BITS = $clog2(KV_LENGTH * (2 ** W_BITS - 1) + 1) + 1;
   localparam int unsigned A_SUM_BITS = $clog2(LONGEST * (2 ** A_BITS - 1) + 1) + 1;
   localparam int unsigned WEIGHT_SUM_BITS = (W_SUM_BITS > KV_SUM_BITS) ? W_SUM_BITS : KV_SUM_BITS;
 
@@ -108,7 +108,9 @@ module qmm_engine
       .A_TOKENS(A_TOKENS),
       .OUT_LANES(OUT_LANES),
       .RESULT_TILES(RESULT_TILES),
-      .JOBS(JOBS)
+      .JOBS(JOBS),
+      .W_TILES(W_TILES),
+      .KV_TILES(KV_TILES)
   ) u_checks ();
 
   // Error: the first one stays until reset.
