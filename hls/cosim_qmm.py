@@ -41,8 +41,8 @@ WeightKind = Literal["binary", "ternary", "signed", "unsigned"]
 _SOURCES = (
     *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "pair_compressor"),
     *("column_layer", "column_tree", "column_count", "popcount", "and_popcount"),
-    *("plane_accumulator", "row_sum", "qmm_array", "axis_skid", "axis_register", "sdp_ram", "sync_fifo"),
-    *("tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
+    *("plane_accumulator", "qmm_array", "axis_skid", "axis_register", "sdp_ram", "sync_fifo", "delay"),
+    *("row_sums", "tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
     *("tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake", "qmm_checks", "qmm_engine"),
 )
 

@@ -57,10 +57,12 @@ class QmmConfig:
     out_lanes: int = 8
     result_tiles: int = 4
     jobs: int = 16
+    w_tiles: int = 0
+    kv_tiles: int = 0
     structural: int = 0
 
     def __post_init__(self) -> None:
-        may_be_0 = ("structural", "kv_words")
+        may_be_0 = ("structural", "kv_words", "w_tiles", "kv_tiles")
         small = {name: value for name, value in asdict(self).items() if value < (name not in may_be_0)}
         if small or self.simd % 64:
             given = ", ".join(f"{name} {value}" for name, value in small.items()) or f"simd {self.simd}"
@@ -165,6 +167,7 @@ def plan(config: QmmConfig, acts: Operand, weights: Operand, on_chip: bool = Fal
         where = "on chip" if on_chip else "from memory"
         raise InputError(f"{weights.kind.name.lower()} weights cannot come {where}; use the other stream")
     room, longest = (config.kv_words, config.kv_k_words) if on_chip else (config.w_words, config.k_words)
+    tiles = (config.kv_tiles if on_chip else config.w_tiles) or room
     words = min(longest, config.a_words // act_planes, room // weight_planes)
     if words < 1:
         raise InputError(
@@ -178,7 +181,7 @@ def plan(config: QmmConfig, acts: Operand, weights: Operand, on_chip: bool = Fal
     for first in range(0, length, words * config.simd):
         columns = range(first, min(length, first + words * config.simd))
         tile_words = weight_planes * -(-len(columns) // config.simd)
-        most = min(room // tile_words * config.outputs, _MAX_OUTPUTS)
+        most = min(min(room // tile_words, tiles) * config.outputs, _MAX_OUTPUTS)
         for row in range(0, outputs, most):
             rows = range(row, min(outputs, row + most))
             jobs.append(Job(rows, columns, token_tiles, act_planes, weight_planes, on_chip))

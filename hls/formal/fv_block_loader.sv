@@ -26,6 +26,8 @@ module fv_block_loader
   logic [1:0] loaded, held;
   logic [3:0] write_address;
   logic [511:0] write_data, write_rest;
+  logic write_beat, write_first, write_end, write_negative;
+  logic [3:0] write_plane, write_tile;
   config_t job;
   error_t error;
 
@@ -35,11 +37,13 @@ module fv_block_loader
       token_tiles: 16'd1, on_chip: 1'b0
   };
   block_loader #(
-      .OUTPUTS(8), .SIMD(64), .BEAT_BITS(512), .WORDS(WORDS), .WHOLE_ROWS(1'b1), .END_ERROR(ERROR_WEIGHT_END)
+      .OUTPUTS(8), .SIMD(64), .BEAT_BITS(512), .WORDS(WORDS), .TILES(WORDS), .WHOLE_ROWS(1'b1),
+      .END_ERROR(ERROR_WEIGHT_END)
   ) dut (
       .clk, .rst_n, .halt, .job_valid, .job_ready, .job, .beat_valid, .beat_ready,
       .beat_data({504'd0, beat}), .beat_last(dut.job_end), .release_valid(leaves), .release_bank(leave_bank),
-      .loaded, .write, .write_bank, .write_address, .write_group, .write_part, .write_data, .write_rest, .error
+      .loaded, .write, .write_bank, .write_address, .write_group, .write_part, .write_data, .write_rest,
+      .write_beat, .write_first, .write_end, .write_plane, .write_negative, .write_tile, .error
   );
 
   assign stores = write || dut.last_q;  // the last beat may be padding

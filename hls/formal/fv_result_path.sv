@@ -29,7 +29,7 @@ module fv_result_path
 
   logic past = 1'b0;
   logic write, freed, head_valid, head_done, beat_valid, beat_last, was_offered;
-  logic [16:0] beat_data, was_data;
+  logic [0:0][16:0] beat_data, was_data;
   result_t head;
   tile_t tile;
   assign tile = '{job_last: head.job_last, default: '0};
@@ -37,7 +37,7 @@ module fv_result_path
   tile_store #(.WIDTH($bits(result_t)), .TILES(TILES)) store (
       .clk, .rst_n, .write, .write_data({job_last, total}), .freed, .head_valid, .take(head_done), .head
   );
-  result_drain #(.TOKENS(2), .OUTPUTS(2), .ACC_BITS(17), .LANES(1)) drain (
+  result_drain #(.TOKENS(2), .OUTPUTS(2), .ACC_BITS(17), .ACT_SUM_BITS(17), .WEIGHT_SUM_BITS(17), .LANES(1)) drain (
       .clk, .rst_n, .tile_valid(head_valid), .tile_done(head_done), .tile, .total(head.total), .act_total('0),
       .weight_total('0), .beat_valid, .beat_ready, .beat_data, .beat_last
   );
@@ -115,12 +115,13 @@ module fv_result_path
       if (drain.picked_valid) assert ({drain.picked_tile.inverted, drain.picked_tile.act_bipolar} == '0);
       if (drain.picked_valid) assert (!drain.picked_tile.weight_bipolar);
       if (drain.half_valid) assert (drain.common == '0 && !drain.double_sum);
+      if (drain.picked_valid) assert (drain.weight_sum == '0);
       if (tracked) begin
         assert (to_go < owed);
         if (to_go == '0 && drain.beat_valid) begin
           assert ({drain.beat_last, drain.sum[0]} == payload);
         end else if (to_go == BITS'(drain.beat_valid) && drain.half_valid) begin
-          assert ({drain.half_last, drain.half[0]} == payload);
+          assert ({drain.half_last, ~drain.half_n[0]} == payload);
         end else if (to_go == BITS'(drain.beat_valid) + BITS'(drain.half_valid) && drain.picked_valid) begin
           assert ({drain.picked_last, drain.dot[0]} == payload);
         end else if (head_valid && depth == '0) begin

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes the activation stream token tile by token tile into the free bank, job after job without a
-// bubble. `loaded[b]`: bank b holds a whole token tile.
+// bubble. `loaded[b]`: bank b holds a whole token tile. `write_first`, `write_end`: the beat is of the tile's first
+// word of its first plane, of the last word of its last plane; `write_plane`, `write_negative`: what a bit of it weighs.
 module act_loader
   import qmm_pkg::*;
 #(
@@ -14,7 +15,8 @@ module act_loader
     input  logic                    halt,
     input  logic                    job_valid,
     output logic                    job_ready,
-    input  logic [3:0]              act_planes,    // of the job, as the two below
+    input  kind_t                   act_kind,      // of the job, as the three below
+    input  logic [3:0]              act_planes,
     input  logic [15:0]             k_words,
     input  logic [15:0]             token_tiles,
     input  logic                    beat_valid,
@@ -27,6 +29,10 @@ module act_loader
     output logic                    write_bank,
     output logic [ADDRESS_BITS-1:0] write_address,
     output logic [SLICE_BITS-1:0]   write_slice,
+    output logic                    write_first,
+    output logic                    write_end,
+    output logic [3:0]              write_plane,
+    output logic                    write_negative,
     output error_t                  error
 );
   logic tile_end, job_end, overflow;
@@ -36,6 +42,9 @@ module act_loader
   assign write      = beat_valid && beat_ready;
   assign job_end    = tile_end && tile == token_tiles - 16'd1;
   assign job_ready  = write && job_end;
+
+  assign write_first    = write_address == '0;
+  assign write_negative = act_kind == KIND_SIGNED && write_plane == act_planes - 4'd1;
 
   word_counter #(
       .SLICES(SLICES),
@@ -48,6 +57,8 @@ module act_loader
       .inner(k_words),
       .address(write_address),
       .slice(write_slice),
+      .outer_index(write_plane),
+      .last_word(write_end),
       .last(tile_end),
       .overflow
   );

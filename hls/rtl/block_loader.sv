@@ -2,7 +2,9 @@
 // Takes the weights of one job after the other into the free bank of a weight_buffer. The order of
 // the beats is in qmm_pkg.sv, the place of a word in weight_buffer.sv. One clock passes between two
 // jobs; II = 1 within a job. `loaded[b]`: bank b holds all weights of its job, readable.
-// The write port comes from registers, one clock behind the beat.
+// The write port comes from registers, one clock behind the beat. So does what row_sums.sv wants to know of a beat,
+// of padding too (`write_beat`): whether its word is the first, or the last, of all planes of its outputs, what its bits
+// weigh, and the output tile.
 module block_loader
   import qmm_pkg::*;
 #(
@@ -10,9 +12,11 @@ module block_loader
     parameter int unsigned SIMD,       // power of two, multiple of 64
     parameter int unsigned BEAT_BITS,  // power of two, 64 to 64 * min(OUTPUTS, 16)
     parameter int unsigned WORDS,      // words of a bank
+    parameter int unsigned TILES,      // output tiles of a bank
     parameter bit          WHOLE_ROWS, // 1: all k_words*SIMD/64 words of a row come; 0: ceil(k_bits/64)
     parameter error_t      END_ERROR,  // when TLAST is not on the job's last beat
     localparam int unsigned ADDRESS_BITS = $clog2(WORDS),
+    localparam int unsigned TILE_BITS = (TILES > 1) ? $clog2(TILES) : 1,
     localparam int unsigned GROUPS = 64 * OUTPUTS / BEAT_BITS,
     localparam int unsigned PARTS = SIMD / 64,
     localparam int unsigned GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
@@ -38,6 +42,12 @@ module block_loader
     output logic [PART_BITS-1:0]    write_part,
     output logic [BEAT_BITS-1:0]    write_data,
     output logic [BEAT_BITS-1:0]    write_rest,     // into the later parts of the word, with part 0: 0
+    output logic                    write_beat,
+    output logic                    write_first,
+    output logic                    write_end,
+    output logic [3:0]              write_plane,
+    output logic                    write_negative,
+    output logic [TILE_BITS-1:0]    write_tile,
     output error_t                  error
 );
   localparam int unsigned BLOCK_GROUPS = 1024 / BEAT_BITS;  // beats for one word of 16 outputs
@@ -52,13 +62,14 @@ module block_loader
     logic [15:0]     last_word;
     logic [WIDE-1:0] tile_words;  // planes * k_words, counts for OUTPUTS 8
     logic            half;        // the last block's outputs 8 to 15 are padding
+    logic            subtracted;  // the last plane weighs less than 0
   } plan_t;
 
   plan_t plan, next_plan;
   logic [15:0] last_output;
   logic unused, active, bank, last_q, bank_q;
   logic [BLOCK_GROUP_BITS-1:0] group;
-  logic [15:0] word, block;
+  logic [15:0] word, block, tile;
   logic [3:0] plane;
   logic [SUB_BITS-1:0] sub;
   logic [WIDE-1:0] address, tile_base, place;
@@ -82,15 +93,17 @@ module block_loader
   end
   if (OUTPUTS == 8) begin : g_upper
     assign upper = group[BLOCK_GROUP_BITS-1];
+    assign tile  = {block[14:0], upper};
   end else begin : g_no_upper
     assign upper = 1'b0;
+    assign tile  = block >> $clog2(SUBS);
   end
   assign place = upper ? address + plan.tile_words : address;
   assign store = take && !(upper && block_end && plan.half);
 
   always_comb begin
     error = ERROR_NONE;
-    if (store && place >= WIDE'(WORDS)) error = ERROR_CAPACITY;
+    if (store && (place >= WIDE'(WORDS) || 32'(tile) >= TILES)) error = ERROR_CAPACITY;
     else if (take && beat_last != job_end) error = END_ERROR;
   end
 
@@ -101,6 +114,7 @@ module block_loader
     next_plan.last_word  = WHOLE_ROWS ? (job.k_words << $clog2(PARTS)) - 16'd1 : (job.k_bits - 16'd1) >> 6;
     next_plan.tile_words = WIDE'(job.k_words) * WIDE'(job.weight_planes);
     next_plan.half       = !last_output[3];
+    next_plan.subtracted = job.weight_kind == KIND_SIGNED || job.weight_kind == KIND_TERNARY;
   end
 
   always_ff @(posedge clk) begin
@@ -158,5 +172,12 @@ module block_loader
     write_rest    <= (PARTS > 1 && write_part_next == '0) ? '0 : beat_data;
     write_part    <= write_part_next;
     write_group   <= write_group_next;
+
+    write_beat     <= take;
+    write_first    <= plane == '0 && word == '0;
+    write_end      <= plane_end && word_end;
+    write_plane    <= plane;
+    write_negative <= plan.subtracted && plane_end;
+    write_tile     <= TILE_BITS'(tile);
   end
 endmodule

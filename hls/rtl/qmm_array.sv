@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// TOKENS x OUTPUTS dot-product units with their accumulators, and the row sums.
+// TOKENS x OUTPUTS dot-product units with their accumulators.
 //
 // Every operand is seen as the integer of its {0,1} planes: A for activations, B for weights.
 // {-1,+1} is 2*plane - 1, so with a = 1 for a bipolar activation and w = 1 for bipolar weights
 //   acc = (1+a)(1+w) sum A*B - w(1+a) sum A - a(1+w) sum B + a*w*K       (result_drain.sv)
-// which are the identities of docs/numerics.md with pc(~(p ^ w)) written out. `sum A` is shared by
-// all outputs of a token and `sum B` by all tokens of an output. Bits of 0 beyond K count nothing.
-// `sum A` counts only where w = 1, hence one weight plane, `sum B` only where a = 1: then every step
-// of a tile belongs to the row sum too, and its accumulator takes the same steps as all others.
+// which are the identities of docs/numerics.md with pc(~(p ^ w)) written out. Here are the sums of
+// A*B alone. `sum A` is shared by all outputs of a token and `sum B` by all tokens of an output: they
+// are made of the operands while these are loaded (row_sums.sv). `sum A` counts only where w = 1,
+// `sum B` only where a = 1. Bits of 0 beyond K count nothing.
 // Latency from the words to `done`, when the totals stand for one clock: three clocks.
 module qmm_array
   import qmm_pkg::*;
@@ -25,9 +25,7 @@ module qmm_array
     input  logic  [OUTPUTS-1:0][SIMD-1:0]                  weight,
     output logic                                           done,  // totals are complete
     output tile_t                                          done_tile,
-    output logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total,
-    output logic  [TOKENS-1:0][ACC_BITS-1:0]               act_total,
-    output logic  [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total
+    output logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total
 );
   localparam int unsigned SUM_BITS = $clog2(SIMD + 1);
 
@@ -71,30 +69,5 @@ module qmm_array
           .total(total[t][o])
       );
     end
-  end
-
-  for (genvar t = 0; t < TOKENS; t++) begin : g_act_row
-    row_sum #(
-        .SIMD(SIMD),
-        .ACC_BITS(ACC_BITS),
-        .STRUCTURAL(STRUCTURAL)
-    ) u_sum (
-        .clk,
-        .bits(act[t]),
-        .step(step_qq),
-        .total(act_total[t])
-    );
-  end
-  for (genvar o = 0; o < OUTPUTS; o++) begin : g_weight_row
-    row_sum #(
-        .SIMD(SIMD),
-        .ACC_BITS(ACC_BITS),
-        .STRUCTURAL(STRUCTURAL)
-    ) u_sum (
-        .clk,
-        .bits(weight[o]),
-        .step(step_qq),
-        .total(weight_total[o])
-    );
   end
 endmodule

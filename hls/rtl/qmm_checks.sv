@@ -17,7 +17,9 @@ module qmm_checks #(
     parameter int unsigned A_TOKENS,
     parameter int unsigned OUT_LANES,
     parameter int unsigned RESULT_TILES,
-    parameter int unsigned JOBS
+    parameter int unsigned JOBS,
+    parameter int unsigned W_TILES,
+    parameter int unsigned KV_TILES
 ) ();
   localparam int unsigned WIDEST = 64 * ((OUTPUTS < 16) ? OUTPUTS : 16);  // beat
   // Memory weights are at most 1 in magnitude.
@@ -50,6 +52,10 @@ module qmm_checks #(
   if (A_WORDS < 2 || W_WORDS < 2 || KV_WORDS == 1 || W_WORDS > 2 ** 19 || KV_WORDS > 2 ** 19) begin : g_words
     $error("qmm_engine: A_WORDS %0d, W_WORDS %0d must be >= 2, KV_WORDS %0d 0 or >= 2, both at most 524288",
            A_WORDS, W_WORDS, KV_WORDS);
+  end
+  if (W_TILES > W_WORDS || KV_TILES > KV_WORDS) begin : g_tiles
+    $error("qmm_engine: W_TILES %0d, KV_TILES %0d must be at most W_WORDS %0d, KV_WORDS %0d",
+           W_TILES, KV_TILES, W_WORDS, KV_WORDS);
   end
   if (bad_beat(BUS_BITS) || bad_beat(KV_BITS)) begin : g_beats
     $error("qmm_engine: BUS_BITS %0d and KV_BITS %0d must be powers of two from 64 to %0d",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the words of the buffers to the result stream: operand registers, array, store, drain. It never
 // stalls the steps; qmm_control.sv keeps account of the room in the store.
-// Latency, from a tile's last step issued to its first result beat offered: eleven clocks.
+// Latency, from a tile's last step issued to its first result beat offered: eleven clocks. The sums of the
+// tile's rows come in the fifth clock after that step, with the totals of the array.
 module qmm_compute
   import qmm_pkg::*;
 #(
@@ -9,29 +10,33 @@ module qmm_compute
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
     parameter int unsigned ACC_BITS,
+    parameter int unsigned ACT_SUM_BITS,
+    parameter int unsigned WEIGHT_SUM_BITS,
     parameter int unsigned OUT_LANES,
     parameter int unsigned RESULT_TILES,
     parameter bit          STRUCTURAL
 ) (
-    input  logic                         clk,
-    input  logic                         rst_n,
-    input  step_t                        issued,        // its words come one clock later
-    input  logic                         on_chip,       // with issued: the weights are kv_word
-    input  logic [TOKENS-1:0][SIMD-1:0]  act_word,
-    input  logic [OUTPUTS-1:0][SIMD-1:0] weight_word,
-    input  logic [OUTPUTS-1:0][SIMD-1:0] kv_word,
-    output logic                         result_freed,  // a tile has left the store
-    output logic                         m_axis_tvalid,
-    input  logic                         m_axis_tready,
-    output logic [OUT_LANES*32-1:0]      m_axis_tdata,
-    output logic                         m_axis_tlast
+    input  logic                                    clk,
+    input  logic                                    rst_n,
+    input  step_t                                   issued,        // its words come one clock later
+    input  logic                                    on_chip,       // with issued: the weights are kv_word
+    input  logic [TOKENS-1:0][SIMD-1:0]             act_word,
+    input  logic [OUTPUTS-1:0][SIMD-1:0]            weight_word,
+    input  logic [OUTPUTS-1:0][SIMD-1:0]            kv_word,
+    input  logic [TOKENS-1:0][ACT_SUM_BITS-1:0]     act_sum,
+    input  logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0] weight_sum,
+    output logic                                    result_freed,  // a tile has left the store
+    output logic                                    m_axis_tvalid,
+    input  logic                                    m_axis_tready,
+    output logic [OUT_LANES*32-1:0]                 m_axis_tdata,
+    output logic                                    m_axis_tlast
 );
   // What the store keeps of an output tile.
   typedef struct packed {
     tile_t                                         tile;
     logic [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total;
-    logic [TOKENS-1:0][ACC_BITS-1:0]               act_total;
-    logic [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total;
+    logic [TOKENS-1:0][ACT_SUM_BITS-1:0]           act_sum;
+    logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0]       weight_sum;
   } result_t;
 
   step_t step_q, step_qq;
@@ -67,10 +72,10 @@ module qmm_compute
       .weight,
       .done,
       .done_tile(result.tile),
-      .total(result.total),
-      .act_total(result.act_total),
-      .weight_total(result.weight_total)
+      .total(result.total)
   );
+  assign result.act_sum    = act_sum;
+  assign result.weight_sum = weight_sum;
   tile_store #(
       .WIDTH($bits(result_t)),
       .TILES(RESULT_TILES)
@@ -88,6 +93,8 @@ module qmm_compute
       .TOKENS(TOKENS),
       .OUTPUTS(OUTPUTS),
       .ACC_BITS(ACC_BITS),
+      .ACT_SUM_BITS(ACT_SUM_BITS),
+      .WEIGHT_SUM_BITS(WEIGHT_SUM_BITS),
       .LANES(OUT_LANES)
   ) u_drain (
       .clk,
@@ -96,8 +103,8 @@ module qmm_compute
       .tile_done(head_done),
       .tile(head.tile),
       .total(head.total),
-      .act_total(head.act_total),
-      .weight_total(head.weight_total),
+      .act_total(head.act_sum),
+      .weight_total(head.weight_sum),
       .beat_valid,
       .beat_ready,
       .beat_data,

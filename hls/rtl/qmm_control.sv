@@ -16,7 +16,8 @@ module qmm_control
     parameter int unsigned OUTPUTS,
     parameter int unsigned RESULT_TILES,
     parameter int unsigned A_ADDRESS_BITS,
-    parameter int unsigned W_ADDRESS_BITS
+    parameter int unsigned W_ADDRESS_BITS,
+    parameter int unsigned TILE_BITS
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
@@ -30,6 +31,7 @@ module qmm_control
     output step_t                     step,
     output logic [A_ADDRESS_BITS-1:0] act_address,
     output logic [W_ADDRESS_BITS-1:0] weight_address,
+    output logic [TILE_BITS-1:0]      tile,          // the step's output tile
     output logic                      act_bank,
     output logic                      weight_bank,
     output logic                      kv_bank,
@@ -68,6 +70,7 @@ module qmm_control
   assign act_there    = act_loaded[act_bank];
   assign weight_there = now.on_chip ? kv_loaded[kv_bank] : weight_loaded[weight_bank];
   assign on_chip      = now.on_chip;
+  assign tile         = TILE_BITS'(output_tile);
 
   assign k_end       = k == now.k_words - 16'd1;
   assign pair_end    = pair.p == '0 && pair.q == ((now.weight_kind == KIND_TERNARY) ? 4'd1 : 4'd0);

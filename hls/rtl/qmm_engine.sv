@@ -39,6 +39,8 @@ module qmm_engine
     parameter int unsigned OUT_LANES,     // results per output beat, divides OUTPUTS
     parameter int unsigned RESULT_TILES,  // output tiles that wait for the output
     parameter int unsigned JOBS,          // jobs that wait, >= 2
+    parameter int unsigned W_TILES = 0,   // output tiles of a job with memory weights; 0: W_WORDS, the most
+    parameter int unsigned KV_TILES = 0,  // the same of an on-chip operand; 0: KV_WORDS
 `ifdef SYNTHESIS
     parameter bit          STRUCTURAL = 1'b1  // popcount form, see popcount.sv
 `else
@@ -76,6 +78,18 @@ module qmm_engine
   localparam int unsigned A_SLICE_BITS = (A_SLICES > 1) ? $clog2(A_SLICES) : 1;
   localparam int unsigned A_ADDRESS_BITS = $clog2(A_WORDS);
   localparam int unsigned W_ADDRESS_BITS = $clog2((W_WORDS > KV_WORDS) ? W_WORDS : KV_WORDS);
+  localparam int unsigned W_ROWS = (W_TILES == 0) ? W_WORDS : W_TILES;
+  localparam int unsigned KV_ROWS = (KV_TILES == 0) ? KV_WORDS : KV_TILES;
+  localparam int unsigned TILE_BITS = $clog2((W_ROWS > KV_ROWS) ? W_ROWS + 1 : KV_ROWS + 1);
+
+  // Sums of rows, signed: of memory weights, on-chip operands, activations.
+  localparam int unsigned W_LENGTH = K_WORDS * SIMD;
+  localparam int unsigned KV_LENGTH = HAS_KV ? KV_K_WORDS * SIMD : 0;
+  localparam int unsigned LONGEST = (W_LENGTH > KV_LENGTH) ? W_LENGTH : KV_LENGTH;
+  localparam int unsigned W_SUM_BITS = $clog2(W_LENGTH + 1) + 1;
+  localparam int unsigned KV_SUM_BITS = $clog2(KV_LENGTH * (2 ** W_BITS - 1) + 1) + 1;
+  localparam int unsigned A_SUM_BITS = $clog2(LONGEST * (2 ** A_BITS - 1) + 1) + 1;
+  localparam int unsigned WEIGHT_SUM_BITS = (W_SUM_BITS > KV_SUM_BITS) ? W_SUM_BITS : KV_SUM_BITS;
 
   qmm_checks #(
       .TOKENS(TOKENS),
@@ -94,7 +108,9 @@ module qmm_engine
       .A_TOKENS(A_TOKENS),
       .OUT_LANES(OUT_LANES),
       .RESULT_TILES(RESULT_TILES),
-      .JOBS(JOBS)
+      .JOBS(JOBS),
+      .W_TILES(W_TILES),
+      .KV_TILES(KV_TILES)
   ) u_checks ();
 
   // Error: the first one stays until reset.
@@ -154,15 +170,61 @@ module qmm_engine
   logic w_bank, kv_bank, a_bank, w_release, kv_release, a_release, on_chip, result_freed;
   logic [W_ADDRESS_BITS-1:0] weight_address;
   logic [OUTPUTS-1:0][SIMD-1:0] w_word, kv_word;
+  logic [OUTPUTS-1:0][W_SUM_BITS-1:0] w_sums;
+  logic [OUTPUTS-1:0][KV_SUM_BITS-1:0] kv_sums;
+
+  // The sums of an output tile's rows are read four clocks after its last step, to stand with its totals. By then
+  // those of its job are written: the last beat came two clocks before the step or earlier (one, of activations),
+  // and its sums can be read six (five) clocks after it. Those of the banks' next job are not: their beats come
+  // after the last step, and their sums are written five (four) clocks later or more.
+  typedef struct packed {
+    logic                 read;
+    logic                 on_chip;
+    logic                 weight_bank;
+    logic                 kv_bank;
+    logic                 act_bank;
+    logic [TILE_BITS-1:0] tile;
+  } sum_read_t;
+  sum_read_t sum_due, sum_read;
+  logic sums_on_chip;
+  logic [TILE_BITS-1:0] output_tile;
+  logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0] weight_sums;
+  assign sum_due = '{
+      read: issued.valid && issued.last,
+      on_chip: on_chip,
+      weight_bank: w_bank,
+      kv_bank: kv_bank,
+      act_bank: a_bank,
+      tile: output_tile
+  };
+  delay #(
+      .WIDTH ($bits(sum_read_t)),
+      .STAGES(4)
+  ) u_sum_read (
+      .clk,
+      .enable(1'b1),
+      .in (sum_due),
+      .out(sum_read)
+  );
+  always_ff @(posedge clk) sums_on_chip <= sum_read.on_chip;
+  for (genvar o = 0; o < OUTPUTS; o++) begin : g_sum
+    assign weight_sums[o] = (HAS_KV && sums_on_chip) ? WEIGHT_SUM_BITS'($signed(kv_sums[o]))
+                                                     : WEIGHT_SUM_BITS'($signed(w_sums[o]));
+  end
 
   weight_side #(
       .OUTPUTS(OUTPUTS),
       .SIMD(SIMD),
       .BEAT_BITS(BUS_BITS),
       .WORDS(W_WORDS),
+      .TILES(W_ROWS),
+      .PLANES(1),
+      .SUM_BITS(W_SUM_BITS),
       .READ_BITS(W_ADDRESS_BITS),
+      .TILE_BITS(TILE_BITS),
       .WHOLE_ROWS(1'b0),
-      .END_ERROR(ERROR_WEIGHT_END)
+      .END_ERROR(ERROR_WEIGHT_END),
+      .STRUCTURAL(STRUCTURAL)
   ) u_weights (
       .clk,
       .rst_n,
@@ -180,6 +242,10 @@ module qmm_engine
       .read(issued.valid && !on_chip),
       .read_address(weight_address),
       .word(w_word),
+      .sum_read(sum_read.read && !sum_read.on_chip),
+      .sum_bank(sum_read.weight_bank),
+      .sum_tile(sum_read.tile),
+      .sums(w_sums),
       .error(weight_error)
   );
 
@@ -188,9 +254,14 @@ module qmm_engine
       .SIMD(SIMD),
       .BEAT_BITS(KV_BITS),
       .WORDS(KV_WORDS),
+      .TILES(KV_ROWS),
+      .PLANES(W_BITS),
+      .SUM_BITS(KV_SUM_BITS),
       .READ_BITS(W_ADDRESS_BITS),
+      .TILE_BITS(TILE_BITS),
       .WHOLE_ROWS(1'b1),
-      .END_ERROR(ERROR_KV_END)
+      .END_ERROR(ERROR_KV_END),
+      .STRUCTURAL(STRUCTURAL)
   ) u_kv (
       .clk,
       .rst_n,
@@ -208,6 +279,10 @@ module qmm_engine
       .read(issued.valid && on_chip),
       .read_address(weight_address),
       .word(kv_word),
+      .sum_read(sum_read.read && sum_read.on_chip),
+      .sum_bank(sum_read.kv_bank),
+      .sum_tile(sum_read.tile),
+      .sums(kv_sums),
       .error(kv_error)
   );
 
@@ -217,6 +292,9 @@ module qmm_engine
   logic [A_ADDRESS_BITS-1:0] a_write_address, act_address;
   logic [A_SLICE_BITS-1:0] a_write_slice;
   logic [TOKENS-1:0][SIMD-1:0] a_word;
+  logic a_first, a_end, a_negative;
+  logic [3:0] a_plane;
+  logic [TOKENS-1:0][A_SUM_BITS-1:0] a_sums;
 
   axis_register #(
       .WIDTH(A_TOKENS * SIMD + 1)
@@ -239,6 +317,7 @@ module qmm_engine
       .halt,
       .job_valid(a_job_valid),
       .job_ready(a_job_ready),
+      .act_kind(a_job.act_kind),
       .act_planes(a_job.act_planes),
       .k_words(a_job.k_words),
       .token_tiles(a_job.token_tiles),
@@ -252,6 +331,10 @@ module qmm_engine
       .write_bank(a_write_bank),
       .write_address(a_write_address),
       .write_slice(a_write_slice),
+      .write_first(a_first),
+      .write_end(a_end),
+      .write_plane(a_plane),
+      .write_negative(a_negative),
       .error(act_error)
   );
   tile_buffer #(
@@ -271,12 +354,39 @@ module qmm_engine
       .word(a_word)
   );
 
+  row_sums #(
+      .MEMBERS(A_TOKENS),
+      .WIDTH(SIMD),
+      .RING(A_SLICES),
+      .COLUMNS(A_SLICES),
+      .WORDS(1),
+      .PLANES(A_BITS),
+      .SUM_BITS(A_SUM_BITS),
+      .STRUCTURAL(STRUCTURAL)
+  ) u_act_sums (
+      .clk,
+      .beat(a_write),
+      .bits(a_data),
+      .first(a_first),
+      .negative(a_negative),
+      .plane(a_plane),
+      .store(a_write && a_end),
+      .bank(a_write_bank),
+      .word(1'b0),
+      .column(a_write_slice),
+      .read(sum_read.read),
+      .read_bank(sum_read.act_bank),
+      .read_word(1'b0),
+      .sums(a_sums)
+  );
+
   // Compute: control -> buffers -> register -> array -> store -> drain.
   qmm_control #(
       .OUTPUTS(OUTPUTS),
       .RESULT_TILES(RESULT_TILES),
       .A_ADDRESS_BITS(A_ADDRESS_BITS),
-      .W_ADDRESS_BITS(W_ADDRESS_BITS)
+      .W_ADDRESS_BITS(W_ADDRESS_BITS),
+      .TILE_BITS(TILE_BITS)
   ) u_control (
       .clk,
       .rst_n,
@@ -290,6 +400,7 @@ module qmm_engine
       .step(issued),
       .act_address,
       .weight_address,
+      .tile(output_tile),
       .act_bank(a_bank),
       .weight_bank(w_bank),
       .kv_bank,
@@ -306,6 +417,8 @@ module qmm_engine
       .OUTPUTS(OUTPUTS),
       .SIMD(SIMD),
       .ACC_BITS(ACC_BITS),
+      .ACT_SUM_BITS(A_SUM_BITS),
+      .WEIGHT_SUM_BITS(WEIGHT_SUM_BITS),
       .OUT_LANES(OUT_LANES),
       .RESULT_TILES(RESULT_TILES),
       .STRUCTURAL(STRUCTURAL)
@@ -317,6 +430,8 @@ module qmm_engine
       .act_word(a_word),
       .weight_word(w_word),
       .kv_word,
+      .act_sum(a_sums),
+      .weight_sum(weight_sums),
       .result_freed,
       .m_axis_tvalid,
       .m_axis_tready,

@@ -6,13 +6,17 @@
 // half = (1 + max(a,w))*dot - a*B for a lane and common = a*w*K - w(1+a)*A for the beat; sum =
 // (1 + a*w)*half + common. II = 1 beat, latency from `tile_valid` to the first beat three clocks.
 // Arithmetic modulo 2^ACC_BITS is exact because the final accumulator fits.
+// The register holds ~half = a*B + ~((1 + max(a,w))*dot): then a register is the first operand of both
+// adders, and a bit of them takes one LUT.
 module result_drain
   import qmm_pkg::*;
 #(
     parameter int unsigned TOKENS,
     parameter int unsigned OUTPUTS,
-    parameter int unsigned ACC_BITS,  // 17 to 32
-    parameter int unsigned LANES      // results per beat, divides OUTPUTS
+    parameter int unsigned ACC_BITS,         // 17 to 32
+    parameter int unsigned ACT_SUM_BITS,     // of sum A, at most ACC_BITS
+    parameter int unsigned WEIGHT_SUM_BITS,  // of sum B, at most ACC_BITS
+    parameter int unsigned LANES             // results per beat, divides OUTPUTS
 ) (
     input  logic                                           clk,
     input  logic                                           rst_n,
@@ -20,8 +24,8 @@ module result_drain
     output logic                                           tile_done,   // its last beat is picked
     input  tile_t                                          tile,
     input  logic  [TOKENS-1:0][OUTPUTS-1:0][ACC_BITS-1:0]  total,
-    input  logic  [TOKENS-1:0][ACC_BITS-1:0]               act_total,
-    input  logic  [OUTPUTS-1:0][ACC_BITS-1:0]              weight_total,
+    input  logic  [TOKENS-1:0][ACT_SUM_BITS-1:0]           act_total,
+    input  logic  [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0]       weight_total,
     output logic                                           beat_valid,
     input  logic                                           beat_ready,
     output logic  [LANES-1:0][ACC_BITS-1:0]                beat_data,
@@ -37,8 +41,10 @@ module result_drain
   logic move, picked_valid, half_valid, slice_end, token_end;
   tile_t picked_tile;
   logic unused;
-  acc_t [LANES-1:0] dot, weight_sum, half, sum;
-  acc_t act_sum, common;
+  acc_t [LANES-1:0] dot, half_n, sum;
+  acc_t common;
+  logic [LANES-1:0][WEIGHT_SUM_BITS-1:0] weight_sum;
+  logic [ACT_SUM_BITS-1:0] act_sum;
   logic picked_last, half_last, double_sum;
 
   assign unused    = picked_tile.job_last;
@@ -61,7 +67,7 @@ module result_drain
   end
 
   logic [TOKENS-1:0][SLICES-1:0][LANES-1:0][ACC_BITS-1:0] totals;
-  logic [SLICES-1:0][LANES-1:0][ACC_BITS-1:0] weight_totals;
+  logic [SLICES-1:0][LANES-1:0][WEIGHT_SUM_BITS-1:0] weight_totals;
   assign totals        = total;
   assign weight_totals = weight_total;
 
@@ -72,21 +78,21 @@ module result_drain
   always_ff @(posedge clk) begin
     if (move) begin
       dot         <= totals[token][slice];
-      weight_sum  <= weight_totals[slice];
+      weight_sum  <= tile.act_bipolar ? weight_totals[slice] : '0;
       act_sum     <= act_total[token];
       picked_tile <= tile;
       picked_last <= tile.job_last && slice_end && token_end;
 
       for (int unsigned l = 0; l < LANES; l++) begin
-        half[l] <= (upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar))
-            - (picked_tile.act_bipolar ? upright(weight_sum[l]) : '0);
+        half_n[l] <= acc_t'($signed(weight_sum[l]))
+            + ~(upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar));
       end
       common <= ((picked_tile.act_bipolar && picked_tile.weight_bipolar) ? acc_t'(picked_tile.k_bits) : '0)
-          - (picked_tile.weight_bipolar ? upright(act_sum) << picked_tile.act_bipolar : '0);
+          - (picked_tile.weight_bipolar ? acc_t'($signed(act_sum)) << picked_tile.act_bipolar : '0);
       double_sum <= picked_tile.act_bipolar && picked_tile.weight_bipolar;
       half_last  <= picked_last;
 
-      for (int unsigned l = 0; l < LANES; l++) sum[l] <= (half[l] << double_sum) + common;
+      for (int unsigned l = 0; l < LANES; l++) sum[l] <= common + (~half_n[l] << double_sum);
       beat_last <= half_last;
     end
   end

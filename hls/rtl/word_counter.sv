@@ -14,17 +14,19 @@ module word_counter #(
     input  logic [15:0]             inner,
     output logic [ADDRESS_BITS-1:0] address,
     output logic [SLICE_BITS-1:0]   slice,
+    output logic [3:0]              outer_index,
+    output logic                    last_word,  // the beat is of the bank's last word
     output logic                    last,
     output logic                    overflow   // this beat ends the bank, but more must follow
 );
-  logic [3:0] outer_index;
   logic [15:0] inner_index;
   logic slice_end, inner_end, outer_end;
 
   assign slice_end  = slice == SLICE_BITS'(SLICES - 1);
   assign inner_end  = inner_index == inner - 16'd1;
   assign outer_end  = outer_index == outer - 4'd1;
-  assign last       = slice_end && inner_end && outer_end;
+  assign last_word  = inner_end && outer_end;
+  assign last       = slice_end && last_word;
   assign overflow   = slice_end && !last && address == ADDRESS_BITS'(WORDS - 1);
 
   always_ff @(posedge clk) begin

@@ -16,7 +16,7 @@ from batflow.hls.verilator import find_verilator
 
 # Each covers something that the others do not: the product's own sizes; tiny buffers, three tokens,
 # tiles of 8 outputs (half a block); one token, wide words; tiles of 32 outputs (two blocks), five tokens,
-# all of them in one beat; no K/V.
+# all of them in one beat; no K/V, fewer tiles of weights than words.
 CONFIGS = {
     "demo": QmmConfig(),
     "odd": QmmConfig(
@@ -34,6 +34,7 @@ CONFIGS = {
     "pair": QmmConfig(
         tokens=2, outputs=8, simd=128, a_bits=8, w_bits=1, acc_bits=18, k_words=4, kv_k_words=1, a_words=32,
         w_words=16, kv_words=0, bus_bits=512, kv_bits=64, a_tokens=2, out_lanes=1, result_tiles=8, jobs=8,
+        w_tiles=3,
     ),
 }  # fmt: skip
 

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sums of rows beside their loaders, read as early, and by banks given back as early, as qmm_control.sv can do
+// with products of one step a tile. A beat of results for each output tile of each token tile: OUTPUTS sums of the
+// second operand, TOKENS of the first, int32.
+module row_sums_bench
+  import qmm_pkg::*;
+#(
+    parameter int unsigned TOKENS,
+    parameter int unsigned OUTPUTS,
+    parameter int unsigned SIMD,
+    parameter int unsigned A_BITS,
+    parameter int unsigned W_BITS,
+    parameter int unsigned A_WORDS,
+    parameter int unsigned WORDS,
+    parameter int unsigned TILES,
+    parameter int unsigned BEAT_BITS,
+    parameter int unsigned A_TOKENS,
+    parameter int unsigned SUM_BITS,
+    parameter int unsigned AFTER,      // clocks from a tile's last step to the read of its sums; 4 in the engine
+    parameter bit          WHOLE_ROWS,
+    parameter bit          STRUCTURAL,
+    localparam int unsigned A_SLICES = TOKENS / A_TOKENS,
+    localparam int unsigned JOB_BITS = 96
+) (
+    input  logic                             clk,
+    input  logic                             rst_n,
+    input  logic                             s_job_tvalid,
+    output logic                             s_job_tready,
+    input  logic [JOB_BITS-1:0]              s_job_tdata,
+    input  logic                             s_axis_w_tvalid,
+    output logic                             s_axis_w_tready,
+    input  logic [BEAT_BITS-1:0]             s_axis_w_tdata,
+    input  logic                             s_axis_w_tlast,
+    input  logic                             s_axis_a_tvalid,
+    output logic                             s_axis_a_tready,
+    input  logic [A_TOKENS*SIMD-1:0]         s_axis_a_tdata,
+    input  logic                             s_axis_a_tlast,
+    output logic                             m_axis_tvalid,
+    input  logic                             m_axis_tready,
+    output logic [32*(OUTPUTS+TOKENS)-1:0]   m_axis_tdata,
+    output logic                             m_axis_tlast,
+    output logic [2:0]                       error_code
+);
+  localparam int unsigned TILE_BITS = (TILES > 1) ? $clog2(TILES) : 1;
+  localparam int unsigned DEPTH = 8;
+
+  // Jobs: to the loader of weights, the loader of activations, the reader.
+  config_t [2:0] job;
+  logic [2:0] room, queued, taken;
+  assign s_job_tready = &room;
+  for (genvar i = 0; i < 3; i++) begin : g_queue
+    logic [2:0] unused_count;
+    sync_fifo #(
+        .WIDTH($bits(config_t)),
+        .DEPTH(4),
+        .REGISTERED(1'b0)
+    ) u_jobs (
+        .clk,
+        .rst_n,
+        .in_valid(s_job_tvalid && s_job_tready),
+        .in_ready(room[i]),
+        .in_data(s_job_tdata[$bits(config_t)-1:0]),
+        .out_valid(queued[i]),
+        .out_ready(taken[i]),
+        .out_data(job[i]),
+        .count(unused_count)
+    );
+  end
+
+  typedef struct packed {
+    logic                 read;
+    logic                 bank;
+    logic                 act_bank;
+    logic                 last;
+    logic [TILE_BITS-1:0] tile;
+  } sum_read_t;
+  sum_read_t due, sum_read;
+  logic bank, act_bank, issue, outputs_end, tokens_end, stands, last;
+  logic [1:0] loaded, act_loaded;
+  logic [15:0] tile, token_tile;
+  logic [3:0] credit;
+  error_t error, act_error;
+
+  assign issue       = queued[2] && loaded[bank] && act_loaded[act_bank] && credit != '0;
+  assign outputs_end = tile == (job[2].outputs - 16'd1) / 16'(OUTPUTS);
+  assign tokens_end  = token_tile == job[2].token_tiles - 16'd1;
+  assign taken[2]    = issue && outputs_end && tokens_end;
+  assign due         = '{issue, bank, act_bank, taken[2], TILE_BITS'(tile)};
+  always_ff @(posedge clk) begin
+    stands <= sum_read.read;
+    last   <= sum_read.last;
+    if (!rst_n) begin
+      {bank, act_bank, tile, token_tile, stands} <= '0;
+      credit     <= 4'(DEPTH);
+      error_code <= '0;
+    end else begin
+      credit   <= credit - 4'(issue) + 4'(m_axis_tvalid && m_axis_tready);
+      bank     <= bank ^ taken[2];
+      act_bank <= act_bank ^ (issue && outputs_end);
+      if (issue) tile <= outputs_end ? '0 : tile + 16'd1;
+      if (issue && outputs_end) token_tile <= tokens_end ? '0 : token_tile + 16'd1;
+      if (error_code == '0) error_code <= (error != ERROR_NONE) ? error : act_error;
+    end
+  end
+  logic [AFTER:0][$bits(sum_read_t)-1:0] path;
+  assign path[0]  = due & {$bits(due) {rst_n}};
+  assign sum_read = path[AFTER];
+  always_ff @(posedge clk) path[AFTER:1] <= path[AFTER-1:0] & {(AFTER * $bits(due)) {rst_n}};
+
+  logic [OUTPUTS-1:0][SUM_BITS-1:0] sums;
+  logic [OUTPUTS-1:0][SIMD-1:0] unused_word;
+  weight_side #(
+      .OUTPUTS(OUTPUTS),
+      .SIMD(SIMD),
+      .BEAT_BITS(BEAT_BITS),
+      .WORDS(WORDS),
+      .TILES(TILES),
+      .PLANES(W_BITS),
+      .SUM_BITS(SUM_BITS),
+      .READ_BITS($clog2(WORDS)),
+      .TILE_BITS(TILE_BITS),
+      .WHOLE_ROWS(WHOLE_ROWS),
+      .END_ERROR(ERROR_WEIGHT_END),
+      .STRUCTURAL(STRUCTURAL)
+  ) u_weights (
+      .clk,
+      .rst_n,
+      .halt(error_code != '0),
+      .job_valid(queued[0]),
+      .job_ready(taken[0]),
+      .job(job[0]),
+      .s_axis_tvalid(s_axis_w_tvalid),
+      .s_axis_tready(s_axis_w_tready),
+      .s_axis_tdata(s_axis_w_tdata),
+      .s_axis_tlast(s_axis_w_tlast),
+      .loaded,
+      .bank,
+      .release_valid(taken[2]),
+      .read(1'b0),
+      .read_address('0),
+      .word(unused_word),
+      .sum_read(sum_read.read),
+      .sum_bank(sum_read.bank),
+      .sum_tile(sum_read.tile),
+      .sums,
+      .error
+  );
+
+  logic write, write_bank, first, store, negative, a_valid, a_ready, a_last;
+  logic [A_TOKENS*SIMD-1:0] a_data;
+  logic [3:0] plane;
+  logic [((A_SLICES > 1) ? $clog2(A_SLICES) : 1)-1:0] slice;
+  logic [$clog2(A_WORDS)-1:0] unused_address;
+  logic [TOKENS-1:0][SUM_BITS-1:0] act_sums;
+  axis_skid #(
+      .WIDTH(A_TOKENS * SIMD + 1)
+  ) u_act_slice (
+      .clk,
+      .rst_n,
+      .in_valid (s_axis_a_tvalid),
+      .in_ready (s_axis_a_tready),
+      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
+      .out_valid(a_valid),
+      .out_ready(a_ready),
+      .out_data ({a_last, a_data})
+  );
+  act_loader #(
+      .SLICES(A_SLICES),
+      .WORDS (A_WORDS)
+  ) u_act_loader (
+      .clk,
+      .rst_n,
+      .halt(error_code != '0),
+      .job_valid(queued[1]),
+      .job_ready(taken[1]),
+      .act_kind(job[1].act_kind),
+      .act_planes(job[1].act_planes),
+      .k_words(job[1].k_words),
+      .token_tiles(job[1].token_tiles),
+      .beat_valid(a_valid),
+      .beat_ready(a_ready),
+      .beat_last(a_last),
+      .release_valid(issue && outputs_end),
+      .release_bank(act_bank),
+      .loaded(act_loaded),
+      .write,
+      .write_bank,
+      .write_address(unused_address),
+      .write_slice(slice),
+      .write_first(first),
+      .write_end(store),
+      .write_plane(plane),
+      .write_negative(negative),
+      .error(act_error)
+  );
+  row_sums #(
+      .MEMBERS(A_TOKENS),
+      .WIDTH(SIMD),
+      .RING(A_SLICES),
+      .COLUMNS(A_SLICES),
+      .WORDS(1),
+      .PLANES(A_BITS),
+      .SUM_BITS(SUM_BITS),
+      .STRUCTURAL(STRUCTURAL)
+  ) u_act_sums (
+      .clk,
+      .beat(write),
+      .bits(a_data),
+      .first,
+      .negative,
+      .plane,
+      .store(write && store),
+      .bank(write_bank),
+      .word(1'b0),
+      .column(slice),
+      .read(sum_read.read),
+      .read_bank(sum_read.act_bank),
+      .read_word(1'b0),
+      .sums(act_sums)
+  );
+
+  logic [OUTPUTS+TOKENS-1:0][31:0] wide;
+  for (genvar i = 0; i < OUTPUTS + TOKENS; i++) begin : g_wide
+    if (i < OUTPUTS) begin : g_weight
+      assign wide[i] = 32'($signed(sums[i]));
+    end else begin : g_act
+      assign wide[i] = 32'($signed(act_sums[i-OUTPUTS]));
+    end
+  end
+  logic unused_ready, unused_fields;
+  logic [3:0] unused_count;
+  assign unused_fields = &{1'b0, s_job_tdata, job};
+  sync_fifo #(
+      .WIDTH($bits(wide) + 1),
+      .DEPTH(DEPTH),
+      .REGISTERED(1'b0)
+  ) u_results (
+      .clk,
+      .rst_n,
+      .in_valid(stands),
+      .in_ready(unused_ready),
+      .in_data({last, wide}),
+      .out_valid(m_axis_tvalid),
+      .out_ready(m_axis_tready),
+      .out_data({m_axis_tlast, m_axis_tdata}),
+      .count(unused_count)
+  );
+endmodule
