@@ -193,7 +193,7 @@ def _reorder(bits: int) -> Area:
 
 def _entry(config: AcceleratorConfig) -> Area:
     """Rows to bit planes (``rtl/entry.sv``): a QU of int16 and one constant, a writer, queues."""
-    lanes = config.vu_lanes
+    lanes = config.ln_lanes
     return Area(lut=1500 + 43 * lanes + 27 * config.max_bits, ff=1260 + 73 * lanes, dsp=2 * lanes)
 
 
@@ -215,22 +215,22 @@ def transpose(config: AcceleratorConfig) -> Area:
 
 def _tail(config: AcceleratorConfig, tokens: int, acc: int, uram: bool) -> Area:
     """VU, residual buffer, reorder, LN."""
-    lanes = config.vu_lanes
-    bits = 16 * lanes
-    words = ceil_div(config.max_hidden, lanes)
-    banks = NormConfig().banks
-    kept = memory(bits, 2 * config.max_tokens * words, uram)
+    vu, ln = config.vu_lanes, config.ln_lanes
+    bits = 16 * vu
+    words, row_words = ceil_div(config.max_hidden, vu), ceil_div(config.max_hidden, ln)
+    kept = memory(16 * ln, 2 * config.max_tokens * words, uram) * (vu // ln)
     order = memory(bits, 2 * tokens * words, uram)
-    rows = memory(bits, banks * words)
-    tables = _tables(config, lanes, words, config.weight_planes) + _tables(config, lanes, words, 1)
-    glue = _reorder(bits) + _stream(bits, (450, 0.6), (180, 3)) + _split(config, lanes, acc)
-    units = _lanes("vu", lanes, config.weight_planes) + _lanes("layernorm", lanes)
+    rows = memory(16 * ln, NormConfig().banks * row_words)
+    tables = _tables(config, vu, words, config.weight_planes) + _tables(config, ln, row_words, 1)
+    glue = _reorder(bits) + _stream(bits, (450, 0.6), (180, 3))
+    glue += _split(config.result_lanes // vu, vu * acc) + _split(vu // ln, 16 * ln)
+    units = _lanes("vu", vu, config.weight_planes) + _lanes("layernorm", ln)
     return kept + order + rows + units + tables + glue
 
 
-def _split(config: AcceleratorConfig, lanes: int, bits: int) -> Area:
-    """Results to beats of ``lanes`` values of ``bits`` (``rtl/beat_split.sv``): the choice of a part."""
-    return Area(lut=ceil_div(config.result_lanes // lanes - 1, 3) * bits * lanes)
+def _split(parts: int, bits: int) -> Area:
+    """A beat as ``parts`` of ``bits`` (``rtl/beat_split.sv``): the choice of one."""
+    return Area(lut=ceil_div(parts - 1, 3) * bits)
 
 
 def _lanes(unit: str, lanes: int, parts: int = 1) -> Area:
@@ -280,7 +280,7 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mid += _feeder(banks * simd) + WRITER
     soft = config.softmax_lanes
     scores = memory(mha_acc * soft, 2 * mha_tokens * ceil_div(tokens, soft))
-    scores += _split(config, soft, mha_acc) + _reorder(mha_acc * soft) + WRITER + Area(lut=220, ff=130)
+    scores += _split(lanes // soft, mha_acc * soft) + _reorder(mha_acc * soft) + WRITER + Area(lut=220, ff=130)
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),

@@ -40,19 +40,20 @@ FFN_MATRICES = ("ffn1", "ffn2")
 class Build:
     """Parameters of a module that shape its jobs: rows and outputs of a tile, bits of a word, lanes.
 
-    ``lanes``: of a row (VU, LN, entry); ``result_lanes``: of the engine and QU; ``softmax_lanes``.
+    ``lanes``: of rows (LN, entry); ``result_lanes``: of the engine and QU; ``vu_lanes``, ``softmax_lanes``.
     """
 
     tokens: int
     outputs: int
     simd: int
     lanes: int
+    vu_lanes: int
     result_lanes: int
     softmax_lanes: int
 
     def lanes_of(self, target: Target) -> int:
         """Results of a product for ``target`` that are taken a clock."""
-        own = {Target.SOFTMAX: self.softmax_lanes, Target.RESIDUAL: self.lanes}
+        own = {Target.SOFTMAX: self.softmax_lanes, Target.RESIDUAL: self.vu_lanes}
         return own.get(target, self.result_lanes)
 
 
@@ -60,8 +61,8 @@ def module_build(config: AcceleratorConfig, attention: bool) -> Build:
     """The build of MHA, or of FFN, in ``config``."""
     tokens = config.qmm_tokens if attention else config.ffn_tokens
     return Build(
-        tokens, config.qmm_outputs, config.qmm_simd_bits, config.vu_lanes, config.result_lanes,
-        config.softmax_lanes,
+        tokens, config.qmm_outputs, config.qmm_simd_bits, config.ln_lanes, config.vu_lanes,
+        config.result_lanes, config.softmax_lanes,
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ class AcceleratorConfig(BaseModel):
     ffn_qmm_tokens: Lanes | None = Field(None, description="the same of FFN's engine alone, to balance both")
     qmm_outputs: Lanes = Field(16, description="output columns in parallel in a QMM engine")
     qmm_simd_bits: int = Field(64, ge=8, le=512, description="bits of one dot-product unit")
-    vu_lanes: Lanes = Field(8, description="values per cycle of QU and VU")
+    vu_lanes: Lanes = Field(8, description="values per cycle of VU, and of QU unless qu_lanes is given")
     qu_lanes: Lanes | None = Field(
         None, description="results per cycle of a QMM engine and of QU in the RTL; null: vu_lanes"
     )

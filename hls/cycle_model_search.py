@@ -129,7 +129,7 @@ def _clocks(job: Job, build: Build, config: AcceleratorConfig) -> tuple[float, f
 def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits) -> Bound:
     """The least clocks a sequence in steady state by each cause alone."""
     dims, descriptor = Dimensions(shape.hidden, shape.heads, shape.ffn), shape.descriptor()
-    lanes, causes = config.vu_lanes, dict[str, float]()
+    causes = dict[str, float]()
     for name, attention in (("MHA", True), ("FFN", False)):
         build = module_build(config, attention)
         jobs = module_jobs(build, dims, descriptor, Work(False, False, 0, 0, length), 0, attention)
@@ -143,7 +143,7 @@ def bound(config: AcceleratorConfig, shape: ModelShape, length: int, limits: Lim
         )
     words = ceil(length / config.softmax_lanes)
     causes["softmax lanes"] = shape.layers * shape.heads * length * words
-    causes["LN lanes"] = shape.layers * length * ceil(shape.hidden / lanes)
+    causes["LN lanes"] = shape.layers * length * ceil(shape.hidden / config.ln_lanes)
     causes["memory"] = weight_bytes(shape) / limits.memory_bytes_per_cycle
     causes["streams"] = length * shape.hidden / STREAM_VALUES
     if causes["MHA results"] <= 1.02 * causes["MHA array"]:
@@ -208,7 +208,7 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
 def shape_faults(config: AcceleratorConfig, shape: ModelShape) -> list[str]:
     """Why a model of ``shape`` cannot run on the RTL of ``config``."""
     lanes, head = config.result_lanes, shape.hidden // shape.heads
-    if shape.hidden % config.vu_lanes or head % lanes:
+    if head % lanes:
         return [f"lanes {lanes} do not divide hidden size {shape.hidden} and head size {head}"]
     return []
 

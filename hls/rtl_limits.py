@@ -26,13 +26,8 @@ def _is_power_of_two(value: int) -> bool:
 
 
 def _lane_faults(config: AcceleratorConfig) -> list[str]:
-    if config.vu_lanes != config.ln_lanes:
-        return [
-            f"vu_lanes {config.vu_lanes} and ln_lanes {config.ln_lanes} differ, and the RTL has one number "
-            "of lanes for both: give them one value"
-        ]
     lanes, parts = config.result_lanes, config.weight_planes
-    narrow = {"vu_lanes": config.vu_lanes, "softmax_lanes": config.softmax_lanes}
+    narrow = {"vu_lanes": config.vu_lanes, "softmax_lanes": config.softmax_lanes, "ln_lanes": config.ln_lanes}
     faults = [
         f"{name} is {value}: give a power of two"
         for name, value in {**narrow, "qu_lanes": lanes}.items()
@@ -43,6 +38,8 @@ def _lane_faults(config: AcceleratorConfig) -> list[str]:
         for name, value in narrow.items()
         if value > lanes
     ]
+    if config.ln_lanes > config.vu_lanes:
+        faults.append(f"ln_lanes {config.ln_lanes} is above vu_lanes {config.vu_lanes}: give that at most")
     if lanes > MAX_RESULT_LANES:
         faults.append(f"qu_lanes is {lanes}: give {MAX_RESULT_LANES} at most")
     elif not faults and config.qmm_outputs % (parts * lanes):
@@ -95,7 +92,7 @@ def require_rtl_program(config: AcceleratorConfig, program: EncoderProgram) -> N
         InputError: the message says how many lanes fit.
     """
     shape, lanes = program.shape, config.result_lanes
-    if shape.hidden % config.vu_lanes or (shape.hidden // shape.heads) % lanes:
+    if (shape.hidden // shape.heads) % lanes:
         raise InputError(
             f"hidden size {shape.hidden} with {shape.heads} heads does not go into {lanes} lanes; "
             f"build a config with {matching_lanes(program, lanes)}"

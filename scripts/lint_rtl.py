@@ -32,7 +32,7 @@ def control_module() -> Module:
 def layer_module(name: str, parts: int) -> Module:
     """The module MHA or FFN, with or without WTWS; then V^T is written two channels at once."""
     config = AcceleratorConfig(
-        softmax_lanes=8 // parts, vu_lanes=8 // parts, ln_lanes=8 // parts, qu_lanes=8, weight_planes=parts,
+        softmax_lanes=8 // parts, vu_lanes=8 // parts, ln_lanes=4 // parts, qu_lanes=8, weight_planes=parts,
         qmm_outputs=16, v_channels=parts, lut_table_words=256,
     )  # fmt: skip
     parameters = rtl_parameters(config)

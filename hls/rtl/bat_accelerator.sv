@@ -19,8 +19,9 @@ module bat_accelerator
     parameter int unsigned FFN_TOKENS,     // and in FFN's
     parameter int unsigned OUTPUTS,        // output columns in parallel, a power of two >= 8
     parameter int unsigned SIMD,           // bits of a dot-product unit, a power of two, 64..512
-    parameter int unsigned LANES,          // values a beat of every row stream, of VU and LN, a power of two
-    parameter int unsigned QU_LANES,       // results of an engine a clock, and QU's: a multiple of the other two
+    parameter int unsigned LANES,          // values a beat of every row stream and of LN, a power of two
+    parameter int unsigned VU_LANES,       // of VU, a multiple of LANES
+    parameter int unsigned QU_LANES,       // results of an engine a clock, and QU's: a multiple of all other lanes
     parameter int unsigned SOFTMAX_LANES,
     parameter int unsigned PARTS,          // 2: WTWS is built
     parameter int unsigned A_TOKENS,       // token rows read from an activation buffer in a clock
@@ -206,8 +207,8 @@ module bat_accelerator
   );
 
   bat_mha #(
-      .TOKENS(MHA_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .QU_LANES(QU_LANES),
-      .SOFTMAX_LANES(SOFTMAX_LANES), .PARTS(PARTS),
+      .TOKENS(MHA_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .VU_LANES(VU_LANES),
+      .QU_LANES(QU_LANES), .SOFTMAX_LANES(SOFTMAX_LANES), .PARTS(PARTS),
       .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES), .V_CHANNELS(V_CHANNELS), .LUT_WORDS(LUT_WORDS), .MAX_HEAD(MAX_HEAD),
       .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .MAX_HEADS(MAX_HEADS),
       .BUS_BITS(BUS_BITS)
@@ -232,7 +233,8 @@ module bat_accelerator
   );
 
   bat_ffn #(
-      .TOKENS(FFN_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .QU_LANES(QU_LANES), .PARTS(PARTS),
+      .TOKENS(FFN_TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .VU_LANES(VU_LANES),
+      .QU_LANES(QU_LANES), .PARTS(PARTS),
       .A_TOKENS(A_TOKENS), .RESULT_TILES(RESULT_TILES), .LUT_WORDS(LUT_WORDS),
       .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .MAX_FFN(MAX_FFN),
       .BUS_BITS(BUS_BITS)

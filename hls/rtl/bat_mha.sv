@@ -30,8 +30,9 @@ module bat_mha
     parameter int unsigned TOKENS,        // token rows in parallel, >= 1
     parameter int unsigned OUTPUTS,       // output columns in parallel, a power of two >= 8
     parameter int unsigned SIMD,          // bits of a dot-product unit, a power of two, 64..512
-    parameter int unsigned LANES,         // values of a beat of rows, of VU and LN, a power of two
-    parameter int unsigned QU_LANES,      // results a clock, and QU's, a multiple of LANES; PARTS * QU_LANES divides OUTPUTS
+    parameter int unsigned LANES,         // values of a beat of rows and of LN, a power of two
+    parameter int unsigned VU_LANES,      // of VU, a multiple of LANES
+    parameter int unsigned QU_LANES,      // results a clock, and QU's, a multiple of VU_LANES; PARTS * QU_LANES divides OUTPUTS
     parameter int unsigned SOFTMAX_LANES, // of softmax, divides QU_LANES
     parameter int unsigned PARTS,         // 2: WTWS and ternary weights are built
     parameter int unsigned A_TOKENS,      // token rows read from a buffer in a clock, a power of two, divides TOKENS
@@ -184,7 +185,7 @@ module bat_mha
   logic qu_c_valid, qu_c_ready, qu_c_last, vu_c_valid, vu_c_ready, vu_c_last, ln_c_valid, ln_c_ready, ln_c_last;
   logic [127:0] qu_c, vu_c, ln_c;
   module_memory #(
-      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES)
+      .BUS_BITS(BUS_BITS), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .VU_LANES(VU_LANES)
   ) u_memory (
       .clk, .rst_n, .stop, .idle(reader_idle), .bus_error,
       .reading, .s_header_valid(s_read_valid), .s_header_ready(s_read_ready), .s_header(s_read),
@@ -315,8 +316,8 @@ module bat_mha
   // O's results to rows.
   logic tail_error;
   module_tail #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .LANES(LANES), .PARTS(PARTS), .ACC_BITS(ACC_BITS),
-      .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .QU_LANES(QU_LANES), .VU_LANES(VU_LANES), .LANES(LANES), .PARTS(PARTS),
+      .ACC_BITS(ACC_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN), .JOBS(ITEMS), .LUT_WORDS(LUT_WORDS)
   ) u_tail (
       .clk, .rst_n, .job_valid(copy_valid[TO_TAIL]), .job_ready(copy_ready[TO_TAIL]), .job(copy[TO_TAIL]),
       .h_write, .h_write_side(h_side), .h_write_row(h_row), .h_write_word(h_word), .h_write_data(h_data),

@@ -15,7 +15,7 @@ module module_memory
     parameter int unsigned TOKENS,    // rows of a result tile
     parameter int unsigned OUTPUTS,   // accumulators of a row of a result tile, a power of two
     parameter int unsigned QU_LANES,  // values of a beat of QU, a power of two
-    parameter int unsigned LANES      // values of a beat of VU, a power of two
+    parameter int unsigned VU_LANES   // values of a beat of VU, a power of two
 ) (
     input  logic                  clk,
     input  logic                  rst_n,               // synchronous, active low
@@ -124,7 +124,7 @@ module module_memory
       .m_axis_tdata(m_qu_tdata), .m_axis_tlast(m_qu_tlast)
   );
   scale_feed #(
-      .BUS_BITS(BUS_BITS), .HOLD(HOLD), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(LANES), .RESIDUAL(1'b1)
+      .BUS_BITS(BUS_BITS), .HOLD(HOLD), .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .LANES(VU_LANES), .RESIDUAL(1'b1)
   ) u_vu (
       .clk, .rst_n, .job_valid(s_vu_valid), .job_ready(s_vu_ready), .job(s_vu),
       .in_valid(part_valid[DATA_VU_CONSTANT]), .in_ready(part_ready[DATA_VU_CONSTANT]),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tail of a module: the last product's accumulators and the kept rows h to the module's output rows.
 //
-//   s_axis_a -> beat_split -> VU (+ h of residual_buffer.sv) -> tile_reorder -> LN -> m_axis
+//   s_axis_a -> beat_split -> VU (+ h of residual_buffer.sv) -> tile_reorder -> beat_split -> LN -> m_axis
 // JOBS: those with target TO_RESIDUAL, one a work item, in order; JOBS of them wait. s_vu, s_ln: constants
 // (vector_pkg.sv). s_axis_a: accumulators in the engine's order (result_router.sv). h_*: the entry's side of
 // the residual buffer. m_axis: LANES int16 a beat, true rows ascending, TLAST on the item's last beat.
@@ -15,8 +15,9 @@ module module_tail
 #(
     parameter int unsigned TOKENS,      // rows of a result tile
     parameter int unsigned OUTPUTS,     // accumulators of a row of a result tile
-    parameter int unsigned QU_LANES,    // values of a beat of the engine's results, a multiple of LANES
-    parameter int unsigned LANES,       // of VU, LN and the rows
+    parameter int unsigned QU_LANES,    // values of a beat of the engine's results, a multiple of VU_LANES
+    parameter int unsigned VU_LANES,    // of VU, a multiple of LANES
+    parameter int unsigned LANES,       // of LN and the rows
     parameter int unsigned PARTS,       // 1, or 2 where WTWS is built
     parameter int unsigned ACC_BITS,    // of an accumulator
     parameter int unsigned MAX_TOKENS,
@@ -57,6 +58,7 @@ module module_tail
     output logic                      error
 );
   localparam int unsigned ROW_WORDS = up(MAX_HIDDEN, LANES);
+  localparam int unsigned VU_WORDS = up(MAX_HIDDEN, VU_LANES);
   localparam int unsigned TILE_CHANNELS = up(MAX_HIDDEN, OUTPUTS) * OUTPUTS;
 
   logic residual_room, reorder_room;
@@ -64,13 +66,14 @@ module module_tail
 
   // Kept rows.
   logic h_valid, h_ready, h_last;
-  logic [16*LANES-1:0] h_data;
+  logic [16*VU_LANES-1:0] h_data;
   residual_buffer #(
-      .LANES(LANES),
+      .LANES(VU_LANES),
+      .WRITE_LANES(LANES),
       .TOKENS(TOKENS),
       .OUTPUTS(OUTPUTS),
       .ROWS(MAX_TOKENS),
-      .ROW_WORDS(ROW_WORDS),
+      .ROW_WORDS(VU_WORDS),
       .JOBS(JOBS)
   ) u_residual (
       .clk, .rst_n,
@@ -82,26 +85,26 @@ module module_tail
 
   // Residual addition.
   logic part_valid, part_ready, part_last;
-  logic [LANES-1:0][PARTS-1:0][ACC_BITS-1:0] part;
-  logic [LANES-1:0][PARTS-1:0][31:0] values;
+  logic [VU_LANES-1:0][PARTS-1:0][ACC_BITS-1:0] part;
+  logic [VU_LANES-1:0][PARTS-1:0][31:0] values;
   beat_split #(
-      .WIDTH(LANES * PARTS * ACC_BITS),
-      .FACTOR(QU_LANES / LANES)
+      .WIDTH(VU_LANES * PARTS * ACC_BITS),
+      .FACTOR(QU_LANES / VU_LANES)
   ) u_split (
       .clk, .rst_n, .in_valid(s_axis_a_tvalid), .in_ready(s_axis_a_tready), .in_data(s_axis_a_tdata),
       .in_last(s_axis_a_tlast), .out_valid(part_valid), .out_ready(part_ready), .out_data(part),
       .out_last(part_last)
   );
-  for (genvar v = 0; v < LANES * PARTS; v++) begin : g_value
+  for (genvar v = 0; v < VU_LANES * PARTS; v++) begin : g_value
     assign values[v/PARTS][v%PARTS] = 32'($signed(part[v/PARTS][v%PARTS]));
   end
   logic vu_valid, vu_ready, unused_last, vu_count_valid;
-  logic [16*LANES-1:0] vu_data;
+  logic [16*VU_LANES-1:0] vu_data;
   logic [31:0] vu_count;
   logic [2:0] vu_error, ln_error;
   logic [1:0] unused_count_last;
   vu #(
-      .LANES(LANES),
+      .LANES(VU_LANES),
       .PARTS(PARTS),
       .ACC_BITS(ACC_BITS),
       .MAX_CHANNELS(TILE_CHANNELS),
@@ -119,7 +122,8 @@ module module_tail
   );
 
   // Rows for LN.
-  logic reorder_queued, reorder_taken, row_valid, row_ready, row_last;
+  logic reorder_queued, reorder_taken, wide_valid, wide_ready, wide_last, row_valid, row_ready, row_last;
+  logic [16*VU_LANES-1:0] wide_data;
   logic [16*LANES-1:0] row_data;
   write_job_t reorder_job;
   logic [$clog2(JOBS + 1)-1:0] unused_jobs;
@@ -129,19 +133,26 @@ module module_tail
       .REGISTERED(1'b1)
   ) u_jobs (
       .clk, .rst_n, .in_valid(job_valid && job_ready), .in_ready(reorder_room),
-      .in_data(tile_write(job, 16'(TOKENS), tile_words(job, OUTPUTS, LANES))),
+      .in_data(tile_write(job, 16'(TOKENS), tile_words(job, OUTPUTS, VU_LANES))),
       .out_valid(reorder_queued), .out_ready(reorder_taken), .out_data(reorder_job), .count(unused_jobs)
   );
   tile_reorder #(
-      .WIDTH(16 * LANES),
-      .LANES(LANES),
+      .WIDTH(16 * VU_LANES),
+      .LANES(VU_LANES),
       .TOKENS(TOKENS),
-      .MAX_WORDS(ROW_WORDS),
+      .MAX_WORDS(VU_WORDS),
       .ROW_LAST(1'b0)
   ) u_reorder (
       .clk, .rst_n, .job_valid(reorder_queued), .job_taken(reorder_taken), .job(reorder_job),
       .s_axis_tvalid(vu_valid), .s_axis_tready(vu_ready), .s_axis_tdata(vu_data),
-      .m_axis_tvalid(row_valid), .m_axis_tready(row_ready), .m_axis_tdata(row_data), .m_axis_tlast(row_last)
+      .m_axis_tvalid(wide_valid), .m_axis_tready(wide_ready), .m_axis_tdata(wide_data), .m_axis_tlast(wide_last)
+  );
+  beat_split #(
+      .WIDTH(16 * LANES),
+      .FACTOR(VU_LANES / LANES)
+  ) u_rows (
+      .clk, .rst_n, .in_valid(wide_valid), .in_ready(wide_ready), .in_data(wide_data), .in_last(wide_last),
+      .out_valid(row_valid), .out_ready(row_ready), .out_data(row_data), .out_last(row_last)
   );
 
   logic ln_count_valid;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Residual buffer: the rows h of a module's input, kept from the entry to VU. Two sides. Source: ours.
 //
-// WRITE (entry.sv): one word of LANES int16 a clock, row order; `progress` counts what is complete.
+// WRITE (entry.sv): one word of WRITE_LANES int16 a clock, row order; `progress` counts what is complete.
 // READ: for each job (target TO_RESIDUAL, one a work item) in the engine's tile order, as vu.sv takes it: for
 // token tile, for output tile, for row of the tile, for word. Padding is whatever the memory holds. TLAST on
 // the job's last beat. A job starts when all rows of its work item are in. `h_free`: its last word has
@@ -14,7 +14,8 @@ module residual_buffer
   import bat_pkg::*;
   import plane_pkg::*;
 #(
-    parameter int unsigned LANES,
+    parameter int unsigned LANES,        // int16 read at once
+    parameter int unsigned WRITE_LANES,  // int16 written at once, a power of two, divides LANES
     parameter int unsigned TOKENS,     // of a token tile
     parameter int unsigned OUTPUTS,    // of an output tile; half where a job is of two parts
     parameter int unsigned ROWS,       // most rows of a side
@@ -26,8 +27,8 @@ module residual_buffer
     input  logic                write,
     input  logic                write_side,
     input  logic [15:0]         write_row,
-    input  logic [15:0]         write_word,
-    input  logic [16*LANES-1:0] write_data,
+    input  logic [15:0]         write_word,    // of WRITE_LANES
+    input  logic [16*WRITE_LANES-1:0] write_data,
     input  progress_t           progress,
     input  logic                job_valid,
     output logic                job_ready,
@@ -39,8 +40,12 @@ module residual_buffer
     output logic                m_axis_tlast
 );
   localparam int unsigned DEPTH = 2 * ROWS * ROW_WORDS;
+  localparam int unsigned PARTS = LANES / WRITE_LANES;  // of a word that is read
   localparam int unsigned ADDRESS_BITS = $clog2(DEPTH);
 
+  if (WRITE_LANES < 1 || LANES % WRITE_LANES != 0 || 2 ** $clog2(PARTS) != PARTS) begin : g_check_parts
+    $error("residual_buffer: LANES %0d must be WRITE_LANES %0d times a power of two", LANES, WRITE_LANES);
+  end
   if (LANES < 1 || TOKENS < 1 || OUTPUTS < LANES || ROWS < 1 || ROW_WORDS < 1) begin : g_check_shape
     $error("residual_buffer: OUTPUTS %0d must be >= LANES %0d, TOKENS %0d, ROWS %0d, ROW_WORDS %0d >= 1",
            OUTPUTS, LANES, TOKENS, ROWS, ROW_WORDS);
@@ -113,8 +118,9 @@ module residual_buffer
   // Index s of these holds what belongs to stage s + 1.
   logic [1:0] valid, last;
   logic [ADDRESS_BITS-1:0] address, write_address;
-  logic [16*LANES-1:0] data, held;
-  logic writing;
+  logic [16*LANES-1:0] data;
+  logic [16*WRITE_LANES-1:0] held;
+  logic [PARTS-1:0] writing;
 
   assign enable = !valid[1] || room;
   always_ff @(posedge clk) begin
@@ -127,23 +133,25 @@ module residual_buffer
       address <= place(job.bank, row_base + 17'(row), first + word);
     end
     h_free        <= rst_n && enable && valid[0] && last[0];
-    writing       <= write;
-    write_address <= place(write_side, 17'(write_row), write_word);
+    for (int unsigned p = 0; p < PARTS; p++) writing[p] <= write && write_word % 16'(PARTS) == 16'(p);
+    write_address <= place(write_side, 17'(write_row), write_word / 16'(PARTS));
     held          <= write_data;
   end
 
-  sdp_ram #(
-      .WIDTH(16 * LANES),
-      .DEPTH(DEPTH)
-  ) u_memory (
-      .clk,
-      .write        (writing),
-      .write_address,
-      .write_data   (held),
-      .read         (enable),
-      .read_address (address),
-      .read_data    (data)
-  );
+  for (genvar p = 0; p < PARTS; p++) begin : g_part
+    sdp_ram #(
+        .WIDTH(16 * WRITE_LANES),
+        .DEPTH(DEPTH)
+    ) u_memory (
+        .clk,
+        .write        (writing[p]),
+        .write_address,
+        .write_data   (held),
+        .read         (enable),
+        .read_address (address),
+        .read_data    (data[16*WRITE_LANES*p+:16*WRITE_LANES])
+    );
+  end
 
   axis_register #(
       .WIDTH(16 * LANES + 1)

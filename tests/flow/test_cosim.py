@@ -230,7 +230,7 @@ def test_a_bad_window_is_refused(wave: str) -> None:
 
 
 BAD = {
-    "lanes differ": ("ln_lanes: 4", "one number of lanes"),
+    "lanes differ": ("{softmax_lanes: 4, ln_lanes: 16}", "ln_lanes 16 is above vu_lanes 8"),
     "outputs": ("qmm_outputs: 48", "power of two"),
     "too small": ("max_tokens: 8", "max_tokens is 8 and the program needs 20"),
     "too many lanes": ("{vu_lanes: 16, ln_lanes: 16, softmax_lanes: 16, qmm_outputs: 32}", "into 16 lanes"),

@@ -27,6 +27,7 @@ class FfnBuild:
     outputs: int
     simd: int
     lanes: int
+    vu_lanes: int
     qu_lanes: int
     parts: int
     a_tokens: int

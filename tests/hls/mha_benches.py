@@ -27,6 +27,7 @@ class MhaBuild:
     outputs: int
     simd: int
     lanes: int
+    vu_lanes: int
     qu_lanes: int
     softmax_lanes: int
     parts: int

@@ -215,8 +215,8 @@ def test_a_window_of_clocks_as_a_waveform(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert (times[0], times[-1]) == (200, 241)
 
 
-def test_lanes_of_the_units_must_agree() -> None:
-    with pytest.raises(InputError, match="one number of lanes"):
+def test_lanes_of_the_units_must_fit() -> None:
+    with pytest.raises(InputError, match="ln_lanes 8 is above vu_lanes 4"):
         rtl_parameters(NARROW.model_copy(update={"ln_lanes": 8}))
 
 

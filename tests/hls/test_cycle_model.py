@@ -27,7 +27,7 @@ CONFIG = AcceleratorConfig(
 )  # fmt: skip
 SHAPE = ModelShape.uniform(2, 64, 4, 128, 2)
 LANES = CONFIG.model_copy(
-    update={"vu_lanes": 4, "ln_lanes": 4, "qu_lanes": 16, "softmax_lanes": 8, "weight_planes": 1}
+    update={"vu_lanes": 8, "ln_lanes": 4, "qu_lanes": 16, "softmax_lanes": 8, "weight_planes": 1}
 )
 """Another number of lanes for rows, QU and softmax each."""
 # Layers, hidden, heads, FFN, bits, kind, lengths, memory latency, bytes a clock.

@@ -15,7 +15,7 @@ from batflow.hls.rtl_limits import matching_lanes, require_rtl, require_rtl_prog
 from .programs import random_program
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "two lane counts of rows": ({"ln_lanes": 4}, "one number of lanes for both"),
+    "more lanes of LN": ({"ln_lanes": 16, "qu_lanes": 16}, "ln_lanes 16 is above vu_lanes 8"),
     "odd lanes": ({"vu_lanes": 6, "ln_lanes": 6}, "vu_lanes is 6: give a power of two"),
     "odd lanes of QU": ({"qu_lanes": 12}, "qu_lanes is 12: give a power of two"),
     "more lanes of softmax": ({"softmax_lanes": 16}, "softmax_lanes 16 is above qu_lanes 8"),

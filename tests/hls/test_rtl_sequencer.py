@@ -61,7 +61,7 @@ class Expected:
 
     def __init__(self, config: ChainConfig, model: Model, works: Sequence[Work]) -> None:
         self.config, self.model = config, model
-        self.build = Build(config.tokens, config.outputs, config.simd, *(config.lanes,) * 3)
+        self.build = Build(config.tokens, config.outputs, config.simd, *(config.lanes,) * 4)
         self.records: dict[str, list[object]] = {name: [] for name in ("read", "entry", "job", "softmax")}
         self.constants: dict[str, list[tuple[int, bool]]] = {name: [] for name in ("qu", "vu", "ln")}
         self.weights: list[Read] = []

@@ -12,6 +12,7 @@ module bat_ffn
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
     parameter int unsigned LANES,
+    parameter int unsigned VU_LANES,
     parameter int unsigned QU_LANES,
     parameter int unsigned PARTS,
     parameter int unsigned A_TOKENS,

@@ -229,6 +229,7 @@ module entry_buffers
 
   residual_buffer #(
       .LANES(LANES),
+      .WRITE_LANES(LANES),
       .TOKENS(TOKENS),
       .OUTPUTS(OUTPUTS),
       .ROWS(MAX_TOKENS),

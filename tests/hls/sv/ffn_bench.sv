@@ -8,6 +8,7 @@ module ffn_bench
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
     parameter int unsigned LANES,
+    parameter int unsigned VU_LANES,
     parameter int unsigned QU_LANES,
     parameter int unsigned PARTS,
     parameter int unsigned A_TOKENS,
@@ -109,7 +110,7 @@ module ffn_bench
   end
 
   bat_ffn #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .QU_LANES(QU_LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .VU_LANES(VU_LANES), .QU_LANES(QU_LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
       .LUT_WORDS(LUT_WORDS), .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
       .MAX_FFN(MAX_FFN), .BUS_BITS(BUS_BITS)
   ) u_ffn (

@@ -8,6 +8,7 @@ module mha_bench
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
     parameter int unsigned LANES,
+    parameter int unsigned VU_LANES,
     parameter int unsigned QU_LANES,
     parameter int unsigned SOFTMAX_LANES,
     parameter int unsigned PARTS,
@@ -104,7 +105,7 @@ module mha_bench
   end
 
   bat_mha #(
-      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .QU_LANES(QU_LANES), .SOFTMAX_LANES(SOFTMAX_LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
+      .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .LANES(LANES), .VU_LANES(VU_LANES), .QU_LANES(QU_LANES), .SOFTMAX_LANES(SOFTMAX_LANES), .PARTS(PARTS), .A_TOKENS(A_TOKENS),
       .LUT_WORDS(LUT_WORDS), .MAX_HEAD(MAX_HEAD), .RESULT_TILES(RESULT_TILES), .MAX_BITS(MAX_BITS), .MAX_TOKENS(MAX_TOKENS), .MAX_HIDDEN(MAX_HIDDEN),
       .MAX_HEADS(MAX_HEADS), .BUS_BITS(BUS_BITS), .V_CHANNELS(V_CHANNELS)
   ) u_mha (
