@@ -121,7 +121,7 @@ module fv_result_path
         if (to_go == '0 && drain.beat_valid) begin
           assert ({drain.beat_last, drain.sum[0]} == payload);
         end else if (to_go == BITS'(drain.beat_valid) && drain.half_valid) begin
-          assert ({drain.half_last, ~drain.half_n[0]} == payload);
+          assert ({drain.half_last, 17'(-drain.minus_half[0])} == payload);
         end else if (to_go == BITS'(drain.beat_valid) + BITS'(drain.half_valid) && drain.picked_valid) begin
           assert ({drain.picked_last, drain.dot[0]} == payload);
         end else if (head_valid && depth == '0) begin

@@ -6,8 +6,8 @@
 // half = (1 + max(a,w))*dot - a*B for a lane and common = a*w*K - w(1+a)*A for the beat; sum =
 // (1 + a*w)*half + common. II = 1 beat, latency from `tile_valid` to the first beat three clocks.
 // Arithmetic modulo 2^ACC_BITS is exact because the final accumulator fits.
-// The register holds ~half = a*B + ~((1 + max(a,w))*dot): then a register is the first operand of both
-// adders, and a bit of them takes one LUT.
+// The register holds -half: both stages are differences whose first operand is a register, so that a bit
+// of their carry chains takes one LUT.
 module result_drain
   import qmm_pkg::*;
 #(
@@ -41,7 +41,7 @@ module result_drain
   logic move, picked_valid, half_valid, slice_end, token_end;
   tile_t picked_tile;
   logic unused;
-  acc_t [LANES-1:0] dot, half_n, sum;
+  acc_t [LANES-1:0] dot, minus_half, sum;
   acc_t common;
   logic [LANES-1:0][WEIGHT_SUM_BITS-1:0] weight_sum;
   logic [ACT_SUM_BITS-1:0] act_sum;
@@ -84,15 +84,15 @@ module result_drain
       picked_last <= tile.job_last && slice_end && token_end;
 
       for (int unsigned l = 0; l < LANES; l++) begin
-        half_n[l] <= acc_t'($signed(weight_sum[l]))
-            + ~(upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar));
+        minus_half[l] <= acc_t'($signed(weight_sum[l]))
+            - (upright(dot[l]) << (picked_tile.act_bipolar || picked_tile.weight_bipolar));
       end
       common <= ((picked_tile.act_bipolar && picked_tile.weight_bipolar) ? acc_t'(picked_tile.k_bits) : '0)
           - (picked_tile.weight_bipolar ? acc_t'($signed(act_sum)) << picked_tile.act_bipolar : '0);
       double_sum <= picked_tile.act_bipolar && picked_tile.weight_bipolar;
       half_last  <= picked_last;
 
-      for (int unsigned l = 0; l < LANES; l++) sum[l] <= common + (~half_n[l] << double_sum);
+      for (int unsigned l = 0; l < LANES; l++) sum[l] <= common - (minus_half[l] << double_sum);
       beat_last <= half_last;
     end
   end

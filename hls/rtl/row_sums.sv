@@ -91,6 +91,7 @@ module row_sums #(
 
   for (genvar m = 0; m < MEMBERS; m++) begin : g_member
     logic [COUNT_BITS-1:0] count;
+    logic unused_low;
     popcount #(
         .WIDTH(WIDTH),
         .STRUCTURAL(STRUCTURAL)
@@ -99,12 +100,12 @@ module row_sums #(
         .bits(bits[m]),
         .count
     );
-    // base - t = ~t + base + 1, the 1 being the carry into the adder. Its first operand is a register, so that a bit
-    // takes no LUT beside that of the sum.
+    // base - t = ~t + base + 1, and a + b = a - ~b - 1 with a borrow from a bit below: a carry chain whose first
+    // operand is a register takes one LUT a bit, and that of a difference cannot be exchanged.
     always_ff @(posedge clk) begin
       term[m] <= (SUM_BITS'(count) << shift) ^ {SUM_BITS{counted.negative}};
       if (summed.beat) begin
-        sum[m] <= term[m] + (summed.first ? '0 : base[m]) + SUM_BITS'(summed.negative);
+        {sum[m], unused_low} <= {term[m], summed.negative} - {~(summed.first ? '0 : base[m]), ~summed.negative};
       end
     end
   end
