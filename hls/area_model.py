@@ -129,11 +129,51 @@ def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
 
 
 def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
-    """Dot-product units with accumulators, row sums, result store and drain."""
+    """Dot-product units with accumulators."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     unit = Area(lut=popcount_luts(simd, True) + acc, ff=popcount_ffs(simd, True) + acc)
-    row = Area(lut=popcount_luts(simd, False) + acc, ff=popcount_ffs(simd, False) + acc)
-    return unit * (tokens * outputs) + row * (tokens + outputs)
+    return unit * (tokens * outputs)
+
+
+def _sum_bits(length: int, planes: int) -> int:
+    """Bits of a signed sum of ``length`` values of ``planes`` bits."""
+    return (length * ((1 << planes) - 1)).bit_length() + 1
+
+
+def row_sums(members: int, width: int, ring: int, columns: int, words: int, planes: int, length: int) -> Area:
+    """Sums of rows of at most ``length`` bits beside a loader (``rtl/row_sums.sv``), and what it tells them.
+
+    A bit of a term chooses among the places of its plane, and takes a LUT more for the sign.
+    """
+    bits, count = _sum_bits(length, planes), width.bit_length()
+    shifted = count + planes - 1
+    term = (
+        count + 1 if planes == 1 else ceil_div(shifted * (planes + 1), 4) if planes < 4 else 3 * shifted // 2
+    )
+    queued = ring - 1 >= 3  # in shift registers of LUTs
+    lut = popcount_luts(width, False) + term + bits * (1 + queued)
+    ff = popcount_ffs(width, False) + shifted + 1 + bits * (1 if queued else ring)
+    kept = memory(members * bits, 2 * words) * columns
+    held = 0 if kept.bram36 else members * columns * bits
+    return kept + Area(lut=members * lut + 35, ff=members * ff + held + 25)
+
+
+def _sums(config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int) -> Area:
+    """Sums of rows of an engine, and their place beside the totals in the result store."""
+    simd, outputs, length = config.qmm_simd_bits, config.qmm_outputs, words * config.qmm_simd_bits
+    bus, kv_bits = config.weight_bus_bits, 64 * min(outputs, config.result_lanes, 8)
+    slices = tokens // config.activation_tokens
+    bits = _sum_bits(length, 1)
+    sums = row_sums(config.activation_tokens, simd, slices, slices, 1, config.max_bits, length)
+    sums += row_sums(bus // 64, 64, 1024 // bus, 64 * outputs // bus, weight_words, 1, length)
+    if kv_words:
+        bits = _sum_bits(length, config.max_bits)
+        columns = 64 * outputs // kv_bits
+        sums += row_sums(kv_bits // 64, 64, 1024 // kv_bits, columns, kv_words, config.max_bits, length)
+        sums += Area(lut=outputs * bits)
+    stored = tokens * _sum_bits(length, config.max_bits) + outputs * bits
+    store = Area(ff=stored) if config.result_tiles == 1 else memory(stored, config.result_tiles)
+    return sums + store + Area(ff=stored)
 
 
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
@@ -149,7 +189,7 @@ def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
 def _operands(
     config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
 ) -> Area:
-    """Activation, weight and K/V buffers of an engine, loaders, slices, the choice of weights or K/V."""
+    """Activation, weight and K/V buffers of an engine, loaders, slices, row sums, the choice of operand."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
@@ -159,7 +199,7 @@ def _operands(
     kv_group = min(outputs, config.result_lanes, 8)
     kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
     slices = config.activation_tokens * simd + config.weight_bus_bits
-    once = ENGINE + Area(lut=slices, ff=4 * slices)
+    once = ENGINE + Area(lut=slices, ff=4 * slices) + _sums(config, tokens, words, weight_words, kv_words)
     if not kv_words:
         return act + weights + once
     choice = Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group, dsp=1)

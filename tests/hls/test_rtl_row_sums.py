@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sums of operand rows that row_sums.sv makes while buffers are loaded, at the earliest read that the engine has."""
+"""The sums of rows that row_sums.sv makes while buffers are loaded, read as early as the engine ever does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ import pytest
 
 from batflow.errors import EngineError
 from batflow.hls.axis_sim import AxisSim, Beats
-from batflow.hls.qmm_protocol import JOB_BITS, Job, Kind, Operand, QmmConfig, act_beats, job_word, weight_beats
+from batflow.hls.qmm_protocol import (
+    JOB_BITS,
+    Job,
+    Kind,
+    Operand,
+    QmmConfig,
+    act_beats,
+    job_word,
+    weight_beats,
+)
 from batflow.hls.verilator import RTL_FOLDER, AxisPort, Module
 
 from .rtl_engines import require_verilator
@@ -21,15 +30,15 @@ from .rtl_engines import require_verilator
 _SUM_BITS = 24
 _ENGINE_AFTER = 4
 _SOURCES = (
-    *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "column_layer", "column_tree"),
-    *("column_count", "popcount", "delay", "sdp_ram", "sync_fifo", "axis_skid", "row_sums", "word_counter"),
-    *("act_loader", "block_loader", "weight_buffer", "weight_side"),
+    *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "column_layer"),
+    *("column_tree", "column_count", "popcount", "delay", "sdp_ram", "sync_fifo", "axis_skid", "row_sums"),
+    *("word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
 )
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Sizes of a bench: ``tiles`` output tiles of a job; ``on_chip``: an operand of many planes, whole rows."""
+    """Sizes of a bench: ``tiles`` output tiles of a job; ``on_chip``: an operand of many planes."""
 
     config: QmmConfig
     tiles: int
@@ -40,9 +49,10 @@ class Bench:
         beat = config.kv_bits if self.on_chip else config.bus_bits
         parameters = {
             "TOKENS": config.tokens, "OUTPUTS": config.outputs, "SIMD": config.simd, "A_BITS": config.a_bits,
-            "W_BITS": config.w_bits if self.on_chip else 1, "A_WORDS": config.a_words, "WORDS": config.w_words,
-            "TILES": self.tiles, "BEAT_BITS": beat, "A_TOKENS": config.a_tokens, "SUM_BITS": _SUM_BITS,
-            "AFTER": after, "WHOLE_ROWS": int(self.on_chip), "STRUCTURAL": config.structural,
+            "W_BITS": config.w_bits if self.on_chip else 1, "A_WORDS": config.a_words,
+            "WORDS": config.w_words, "TILES": self.tiles, "BEAT_BITS": beat, "A_TOKENS": config.a_tokens,
+            "SUM_BITS": _SUM_BITS, "AFTER": after, "WHOLE_ROWS": int(self.on_chip),
+            "STRUCTURAL": config.structural,
         }  # fmt: skip
         sources = [RTL_FOLDER / f"{name}.sv" for name in _SOURCES]
         sources.append(Path(__file__).parent / "sv" / "row_sums_bench.sv")
@@ -164,7 +174,10 @@ def _products(rng: np.random.Generator, bench: Bench, count: int, short: bool = 
 
 
 def _found(
-    sim: AxisSim, products: list[Product], streams: list[Beats] | None = None, stalls: tuple[int, int] = (0, 0)
+    sim: AxisSim,
+    products: list[Product],
+    streams: list[Beats] | None = None,
+    stalls: tuple[int, int] = (0, 0),
 ) -> npt.NDArray[np.int32]:
     """The sums that come out, [beats, outputs + tokens]."""
     sent = streams or _streams(products)
@@ -206,7 +219,9 @@ def test_sums_of_the_shortest_products_one_after_the_other(name: str) -> None:
     assert not _wrong(_found(_sim(name), products), products).any()
 
 
-@pytest.mark.parametrize(("name", "after"), [("block", _ENGINE_AFTER - 1), ("half at once", _ENGINE_AFTER + 2)])
+@pytest.mark.parametrize(
+    ("name", "after"), [("block", _ENGINE_AFTER - 1), ("half at once", _ENGINE_AFTER + 2)]
+)
 def test_other_times_of_reading_show(name: str, after: int) -> None:
     """A clock earlier not all is written; later, a token tile of one beat has the next one's sums."""
     rng = np.random.default_rng(3)
