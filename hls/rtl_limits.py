@@ -29,9 +29,9 @@ def _lane_faults(config: AcceleratorConfig) -> list[str]:
     lanes, parts = config.result_lanes, config.weight_planes
     narrow = {"vu_lanes": config.vu_lanes, "softmax_lanes": config.softmax_lanes, "ln_lanes": config.ln_lanes}
     faults = [
-        f"{name} is {value}: give a power of two"
+        f"{name} is {value}: give a power of two, 2 or more"
         for name, value in {**narrow, "qu_lanes": lanes}.items()
-        if not _is_power_of_two(value)
+        if not _is_power_of_two(value) or value == 1
     ]
     faults += [
         f"{name} {value} is above qu_lanes {lanes} (vu_lanes where it is null): give {lanes} at most"

@@ -17,6 +17,7 @@ from .programs import random_program
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "more lanes of LN": ({"ln_lanes": 16, "qu_lanes": 16}, "ln_lanes 16 is above vu_lanes 8"),
     "odd lanes": ({"vu_lanes": 6, "ln_lanes": 6}, "vu_lanes is 6: give a power of two"),
+    "one lane": ({"ln_lanes": 1}, "ln_lanes is 1: give a power of two, 2 or more"),
     "odd lanes of QU": ({"qu_lanes": 12}, "qu_lanes is 12: give a power of two"),
     "more lanes of softmax": ({"softmax_lanes": 16}, "softmax_lanes 16 is above qu_lanes 8"),
     "more lanes of rows than QU has": ({"qu_lanes": 4, "softmax_lanes": 4}, "vu_lanes 8 is above qu_lanes 4"),
