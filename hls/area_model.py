@@ -158,18 +158,22 @@ def row_sums(members: int, width: int, ring: int, columns: int, words: int, plan
     return kept + Area(lut=members * lut + 35, ff=members * ff + held + 25)
 
 
-def _sums(config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int) -> Area:
-    """Sums of rows of an engine, and their place beside the totals in the result store."""
+def _sums(config: AcceleratorConfig, tokens: int, words: int, rows: int, kv_rows: int) -> Area:
+    """Sums of rows of an engine, and their place beside the totals in the result store.
+
+    ``rows``, ``kv_rows``: most outputs of a job with weights of memory, and with an operand on chip.
+    """
     simd, outputs, length = config.qmm_simd_bits, config.qmm_outputs, words * config.qmm_simd_bits
     bus, kv_bits = config.weight_bus_bits, 64 * min(outputs, config.result_lanes, 8)
     slices = tokens // config.activation_tokens
     bits = _sum_bits(length, 1)
     sums = row_sums(config.activation_tokens, simd, slices, slices, 1, config.max_bits, length)
-    sums += row_sums(bus // 64, 64, 1024 // bus, 64 * outputs // bus, weight_words, 1, length)
-    if kv_words:
+    sums += row_sums(bus // 64, 64, 1024 // bus, 64 * outputs // bus, ceil_div(rows, outputs), 1, length)
+    if kv_rows:
         bits = _sum_bits(length, config.max_bits)
         columns = 64 * outputs // kv_bits
-        sums += row_sums(kv_bits // 64, 64, 1024 // kv_bits, columns, kv_words, config.max_bits, length)
+        tiles = ceil_div(kv_rows, outputs)
+        sums += row_sums(kv_bits // 64, 64, 1024 // kv_bits, columns, tiles, config.max_bits, length)
         sums += Area(lut=outputs * bits)
     stored = tokens * _sum_bits(length, config.max_bits) + outputs * bits
     store = Area(ff=stored) if config.result_tiles == 1 else memory(stored, config.result_tiles)
@@ -199,7 +203,9 @@ def _operands(
     kv_group = min(outputs, config.result_lanes, 8)
     kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
     slices = config.activation_tokens * simd + config.weight_bus_bits
-    once = ENGINE + Area(lut=slices, ff=4 * slices) + _sums(config, tokens, words, weight_words, kv_words)
+    rows = config.weight_planes * (config.max_hidden if kv_words else max(config.max_hidden, config.max_ffn))
+    kv_rows = max(config.max_tokens, config.head_channels) if kv_words else 0
+    once = ENGINE + Area(lut=slices, ff=4 * slices) + _sums(config, tokens, words, rows, kv_rows)
     if not kv_words:
         return act + weights + once
     choice = Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group, dsp=1)

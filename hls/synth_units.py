@@ -81,7 +81,8 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2),
-        kv_words=max(kv_words, 2), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.result_lanes, 8),
+        kv_words=max(kv_words, 2), w_tiles=config.weight_planes * hidden_tiles,
+        kv_tiles=max(token_tiles, head_tiles), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.result_lanes, 8),
         a_tokens=config.activation_tokens, out_lanes=config.result_lanes, result_tiles=config.result_tiles,
         jobs=2 * config.max_heads + 4, structural=1,
     )  # fmt: skip
@@ -96,15 +97,16 @@ def ffn_engine_config(config: AcceleratorConfig) -> QmmConfig:
     require_rtl(config)
     simd, outputs, bits = config.qmm_simd_bits, config.qmm_outputs, config.max_bits
     hidden, ffn = ceil_div(config.max_hidden, simd), ceil_div(config.max_ffn, simd)
-    k_words = max(hidden, ffn)
+    k_words, widest = max(hidden, ffn), max(config.max_hidden, config.max_ffn)
     w_words = config.weight_planes * max(
         ceil_div(config.max_ffn, outputs) * hidden, ceil_div(config.max_hidden, outputs) * ffn
     )
     return QmmConfig(
         tokens=config.ffn_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=1,
         acc_bits=_acc_bits(k_words * simd, bits, 1), k_words=k_words, kv_k_words=1,
-        a_words=max(bits * k_words, 2), w_words=max(w_words, 2), kv_words=0, bus_bits=config.weight_bus_bits,
-        kv_bits=64, a_tokens=config.activation_tokens, out_lanes=config.result_lanes,
+        a_words=max(bits * k_words, 2), w_words=max(w_words, 2), kv_words=0,
+        w_tiles=config.weight_planes * ceil_div(widest, outputs), bus_bits=config.weight_bus_bits, kv_bits=64,
+        a_tokens=config.activation_tokens, out_lanes=config.result_lanes,
         result_tiles=config.result_tiles, jobs=4, structural=1,
     )  # fmt: skip
 

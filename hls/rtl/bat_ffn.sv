@@ -268,7 +268,8 @@ module bat_ffn
   qmm_engine #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .A_BITS(MAX_BITS), .W_BITS(1),
       .ACC_BITS(ACC_BITS), .K_WORDS(K_WORDS), .KV_K_WORDS(1),
-      .A_WORDS(larger(MAX_BITS * K_WORDS, 2)), .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(0), .BUS_BITS(BUS_BITS),
+      .A_WORDS(larger(MAX_BITS * K_WORDS, 2)), .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(0),
+      .W_TILES(PARTS * up(larger(MAX_FFN, MAX_HIDDEN), OUTPUTS)), .BUS_BITS(BUS_BITS),
       .KV_BITS(64), .A_TOKENS(A_TOKENS), .OUT_LANES(QU_LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
   ) u_engine (
       .clk, .rst_n, .s_job_tvalid(copy_valid[TO_ENGINE]), .s_job_tready(copy_ready[TO_ENGINE]),

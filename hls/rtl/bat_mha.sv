@@ -263,7 +263,8 @@ module bat_mha
   qmm_engine #(
       .TOKENS(TOKENS), .OUTPUTS(OUTPUTS), .SIMD(SIMD), .A_BITS(MAX_BITS), .W_BITS(MAX_BITS), .ACC_BITS(ACC_BITS),
       .K_WORDS(HIDDEN_WORDS), .KV_K_WORDS(K_WORDS), .A_WORDS(larger(MAX_BITS * K_WORDS, 2)),
-      .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(larger(KV_WORDS, 2)), .BUS_BITS(BUS_BITS), .KV_BITS(KV_BITS),
+      .W_WORDS(larger(W_WORDS, 2)), .KV_WORDS(larger(KV_WORDS, 2)), .W_TILES(PARTS * up(MAX_HIDDEN, OUTPUTS)),
+      .KV_TILES(larger(up(MAX_TOKENS, OUTPUTS), up(MAX_HEAD, OUTPUTS))), .BUS_BITS(BUS_BITS), .KV_BITS(KV_BITS),
       .A_TOKENS(A_TOKENS), .OUT_LANES(QU_LANES), .RESULT_TILES(RESULT_TILES), .JOBS(JOBS)
   ) u_engine (
       .clk, .rst_n, .s_job_tvalid(copy_valid[TO_ENGINE]), .s_job_tready(copy_ready[TO_ENGINE]),
