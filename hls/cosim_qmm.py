@@ -43,7 +43,8 @@ _SOURCES = (
     *("column_layer", "column_tree", "column_count", "popcount", "and_popcount"),
     *("plane_accumulator", "qmm_array", "axis_skid", "axis_register", "sdp_ram", "sync_fifo", "delay"),
     *("row_sums", "tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
-    *("tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake", "qmm_checks", "qmm_engine"),
+    *("weight_memory", "tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake"),
+    *("qmm_checks", "qmm_engine"),
 )
 
 

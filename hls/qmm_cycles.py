@@ -18,19 +18,30 @@ _DRAIN_LATENCY = 5
 """Clocks from a tile leaving the store to its first result beat taken."""
 
 
+_Span = tuple[int, int]
+"""First and last clock."""
+
+
 @dataclass
 class _Loader:
     """One weight loader: which jobs it has loaded, and when its two banks became free."""
 
     pops: list[int] = field(default_factory=list)  # clock in which it took a job off its queue
     ends: list[int] = field(default_factory=list)  # clock of the last step of its jobs
+    loads: list[_Span] = field(default_factory=list)
     busy: int = -1  # last clock of the last load
 
-    def load(self, known: int, beats: int) -> int:
-        """Return the clock in which the job's weights can first be read."""
+    def load(self, known: int, beats: int, others: Sequence[_Span] = ()) -> int:
+        """Return the clock in which the job's weights can first be read; ``others`` are written first."""
         self.pops.append(max(known, self.busy + 1))
         free = self.ends[-2] + 1 if len(self.ends) > 1 else 0
-        self.busy = max(self.pops[-1] + 1, free) + beats - 1
+        clock = first = max(self.pops[-1] + 1, free)
+        for start, end in others:
+            if end >= clock and clock + beats > start:
+                beats -= max(start - clock, 0)
+                clock = end + 1
+        self.busy = clock + beats - 1
+        self.loads.append((first, self.busy))
         return self.busy + 2
 
 
@@ -69,7 +80,22 @@ def _output_tiles(state: _State, config: QmmConfig, start: int, steps: int, tile
 
 
 def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
-    """Clocks of jobs sent back to back to an idle engine without stalls, to the last result beat."""
+    """Clocks of jobs sent back to back to an idle engine without stalls, to the last result beat.
+
+    On-chip beats are written first, and may be of later jobs than the memory beats that wait for them: the
+    pass over the jobs is repeated until it has seen them. A beat has no effect on what comes before it, so
+    that every pass settles at least the next load.
+    """
+    on_chip: list[_Span] = []
+    while True:
+        clocks, found = _pass(config, jobs, on_chip)
+        if found == on_chip:
+            return clocks
+        on_chip = found
+
+
+def _pass(config: QmmConfig, jobs: Sequence[Job], on_chip: Sequence[_Span]) -> tuple[int, list[_Span]]:
+    """Clocks of the jobs if the on-chip beats come as given, and when they come then."""
     state = _State()
     accepted = -1
     for job in jobs:
@@ -77,7 +103,7 @@ def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
         known = accepted + 1
         words = job.k_words(config)
         loader = state.on_chip if job.on_chip else state.weights
-        ready = loader.load(known, job.weight_beats(config))
+        ready = loader.load(known, job.weight_beats(config), () if job.on_chip else on_chip)
         state.compute_pops.append(max(known, state.end))
         ready = max(ready, state.compute_pops[-1] + 1)
         act_beats = job.act_planes * words * config.tokens // config.a_tokens
@@ -91,4 +117,4 @@ def qmm_cycles(config: QmmConfig, jobs: Sequence[Job]) -> int:
         state.act_pops.append(state.act_busy)
         loader.ends.append(state.end)
     beats = config.tokens * config.outputs // config.out_lanes
-    return state.freed[-1] + beats + _DRAIN_LATENCY
+    return state.freed[-1] + beats + _DRAIN_LATENCY, state.on_chip.loads

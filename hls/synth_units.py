@@ -27,13 +27,14 @@ from .verilator import RTL_FOLDER, Module
 _ARRAY_PARAMETERS = ("TOKENS", "OUTPUTS", "SIMD", "ACC_BITS", "STRUCTURAL")
 _ARRAY = ("and_popcount", "plane_accumulator")
 _ENGINE = ("act_loader", "block_loader", "qmm_array", "qmm_compute", "qmm_control", "qmm_intake", "row_sums")
-_STORES = ("result_drain", "sync_fifo", "tile_buffer", "tile_store", "weight_buffer", "weight_side")
+_STORES = ("result_drain", "sync_fifo", "tile_buffer", "tile_store")
+_WEIGHTS = ("weight_buffer", "weight_memory", "weight_side")
 _SHARED = ("axis_skid", "sdp_ram", "block_ram")
 _SCALE = ("constant_loader", "constant_table", "tile_walk", "dyadic", *_SHARED)
 _NORM = ("constant_loader", "constant_table", "row_intake", "row_buffer", "moments", "rsqrt")
 _PARTS = (
     *("bat_mha", "bat_ffn", "qmm_engine", "qmm_array", *_ARRAY, "result_drain", "row_sums", "tile_store"),
-    *("weight_side", "qu", "vu", "softmax", "layernorm", "entry", "mha_buffers", "plane_buffer"),
+    *("weight_memory", "qu", "vu", "softmax", "layernorm", "entry", "mha_buffers", "plane_buffer"),
     *("act_feeder", "kv_feeder", "tile_reorder", "tile_transpose", "plane_writer", "residual_buffer"),
     *("result_router", "pair_join", "module_memory", "mha_sequencer", "ffn_sequencer", "module_tail"),
     *("score_path", "head_results", "register_file", "bat_control", "stream_in", "stream_out"),
@@ -117,7 +118,7 @@ def _described(unit: str, module: Module, keep: tuple[str, ...], *, macs: int = 
 
 def engine_job(config: QmmConfig, unit: str = "qmm_engine") -> UnitJob:
     """The whole QMM engine."""
-    keep = (*_ARRAY, *_ENGINE, *_STORES, *_SHARED)
+    keep = (*_ARRAY, *_ENGINE, *_STORES, *_WEIGHTS, *_SHARED)
     return _described(unit, engine_module(config), keep, macs=_macs(config))
 
 

@@ -25,8 +25,8 @@ module fv_block_loader
   logic job_ready, beat_ready, write, write_bank, leave_bank, leaves, write_group, write_part;
   logic [1:0] loaded, held;
   logic [3:0] write_address;
-  logic [511:0] write_data, write_rest;
-  logic write_beat, write_first, write_end, write_negative;
+  logic [7:0] write_data;  // the beat that is written, as weight_memory.sv keeps it
+  logic beat_first, write_beat, write_slot, write_first, write_end, write_negative;
   logic [3:0] write_plane, write_tile;
   config_t job;
   error_t error;
@@ -40,18 +40,19 @@ module fv_block_loader
       .OUTPUTS(8), .SIMD(64), .BEAT_BITS(512), .WORDS(WORDS), .TILES(WORDS), .WHOLE_ROWS(1'b1),
       .END_ERROR(ERROR_WEIGHT_END)
   ) dut (
-      .clk, .rst_n, .halt, .job_valid, .job_ready, .job, .beat_valid, .beat_ready,
-      .beat_data({504'd0, beat}), .beat_last(dut.job_end), .release_valid(leaves), .release_bank(leave_bank),
-      .loaded, .write, .write_bank, .write_address, .write_group, .write_part, .write_data, .write_rest,
-      .write_beat, .write_first, .write_end, .write_plane, .write_negative, .write_tile, .error
+      .clk, .rst_n, .halt, .job_valid, .job_ready, .job, .beat_valid, .beat_ready, .beat_last(dut.job_end),
+      .beat_first, .release_valid(leaves), .release_bank(leave_bank), .loaded, .write, .write_bank, .write_address,
+      .write_group, .write_part, .write_beat, .write_slot, .write_first, .write_end, .write_plane, .write_negative,
+      .write_tile, .error
   );
 
   assign stores = write || dut.last_q;  // the last beat may be padding
   assign leaves = release_wish && loaded[leave_bank];
   always_ff @(posedge clk) begin
-    past    <= 1'b1;
-    running <= rst_n;
-    halt    <= rst_n && (halt || error != ERROR_NONE);
+    past       <= 1'b1;
+    write_data <= beat;
+    running    <= rst_n;
+    halt       <= rst_n && (halt || error != ERROR_NONE);
     if (!rst_n) leave_bank <= 1'b0;
     else if (leaves) leave_bank <= !leave_bank;
   end
@@ -100,7 +101,7 @@ module fv_block_loader
         if (dut.take && taken == due) wanted <= beat;
         if (write && write_address == held_spot) begin
           written <= written + 2'd1;
-          found   <= write_data[7:0];
+          found   <= write_data;
         end
       end
     end

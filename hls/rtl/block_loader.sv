@@ -2,7 +2,7 @@
 // Takes the weights of one job after the other into the free bank of a weight_buffer. The order of
 // the beats is in qmm_pkg.sv, the place of a word in weight_buffer.sv. One clock passes between two
 // jobs; II = 1 within a job. `loaded[b]`: bank b holds all weights of its job, readable.
-// The write port comes from registers, one clock behind the beat. So does what row_sums.sv wants to know of a beat,
+// The write port comes from registers, one clock behind the beat, its data apart. So does what row_sums.sv wants to know of a beat,
 // of padding too (`write_beat`): whether its word is the first, or the last, of all planes of its outputs, what its bits
 // weigh, and the output tile.
 module block_loader
@@ -19,6 +19,7 @@ module block_loader
     localparam int unsigned TILE_BITS = (TILES > 1) ? $clog2(TILES) : 1,
     localparam int unsigned GROUPS = 64 * OUTPUTS / BEAT_BITS,
     localparam int unsigned PARTS = SIMD / 64,
+    localparam int unsigned SLOT_BITS = $clog2(1024 / BEAT_BITS),
     localparam int unsigned GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
     localparam int unsigned PART_BITS = (PARTS > 1) ? $clog2(PARTS) : 1
 ) (
@@ -30,8 +31,8 @@ module block_loader
     input  config_t                 job,
     input  logic                    beat_valid,
     output logic                    beat_ready,
-    input  logic [BEAT_BITS-1:0]    beat_data,
     input  logic                    beat_last,
+    output logic                    beat_first,     // the beat at hand is of part 0 of its words
     input  logic                    release_valid,  // the bank is done with
     input  logic                    release_bank,
     output logic [1:0]              loaded,
@@ -40,9 +41,8 @@ module block_loader
     output logic [ADDRESS_BITS-1:0] write_address,
     output logic [GROUP_BITS-1:0]   write_group,
     output logic [PART_BITS-1:0]    write_part,
-    output logic [BEAT_BITS-1:0]    write_data,
-    output logic [BEAT_BITS-1:0]    write_rest,     // into the later parts of the word, with part 0: 0
     output logic                    write_beat,
+    output logic [SLOT_BITS-1:0]    write_slot,     // the beat's place among those of a word of 16 outputs
     output logic                    write_first,
     output logic                    write_end,
     output logic [3:0]              write_plane,
@@ -50,8 +50,6 @@ module block_loader
     output logic [TILE_BITS-1:0]    write_tile,
     output error_t                  error
 );
-  localparam int unsigned BLOCK_GROUPS = 1024 / BEAT_BITS;  // beats for one word of 16 outputs
-  localparam int unsigned BLOCK_GROUP_BITS = $clog2(BLOCK_GROUPS);
   localparam int unsigned SUBS = (OUTPUTS > 16) ? OUTPUTS / 16 : 1;  // blocks in a tile
   localparam int unsigned SUB_BITS = (SUBS > 1) ? $clog2(SUBS) : 1;
   localparam int unsigned WIDE = 20;  // address bits that no job can leave by much
@@ -68,7 +66,7 @@ module block_loader
   plan_t plan, next_plan;
   logic [15:0] last_output;
   logic unused, active, bank, last_q, bank_q;
-  logic [BLOCK_GROUP_BITS-1:0] group;
+  logic [SLOT_BITS-1:0] group;
   logic [15:0] word, block, tile;
   logic [3:0] plane;
   logic [SUB_BITS-1:0] sub;
@@ -92,7 +90,7 @@ module block_loader
     assign part_end = 1'b1;
   end
   if (OUTPUTS == 8) begin : g_upper
-    assign upper = group[BLOCK_GROUP_BITS-1];
+    assign upper = group[SLOT_BITS-1];
     assign tile  = {block[14:0], upper};
   end else begin : g_no_upper
     assign upper = 1'b0;
@@ -162,18 +160,18 @@ module block_loader
   logic [PART_BITS-1:0] write_part_next;
   logic [GROUP_BITS-1:0] write_group_next;
   assign write_part_next  = (PARTS > 1) ? PART_BITS'(word) : '0;
+  assign beat_first       = write_part_next == '0;
   assign write_group_next = (GROUPS > 1) ? GROUP_BITS'({sub, group}) : '0;
 
   always_ff @(posedge clk) begin
     bank_q        <= bank;
     write_bank    <= bank;
     write_address <= ADDRESS_BITS'(place);
-    write_data    <= beat_data;
-    write_rest    <= (PARTS > 1 && write_part_next == '0) ? '0 : beat_data;
     write_part    <= write_part_next;
     write_group   <= write_group_next;
 
     write_beat     <= take;
+    write_slot     <= group;
     write_first    <= plane == '0 && word == '0;
     write_end      <= plane_end && word_end;
     write_plane    <= plane;

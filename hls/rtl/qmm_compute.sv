@@ -19,10 +19,8 @@ module qmm_compute
     input  logic                                    clk,
     input  logic                                    rst_n,
     input  step_t                                   issued,        // its words come one clock later
-    input  logic                                    on_chip,       // with issued: the weights are kv_word
     input  logic [TOKENS-1:0][SIMD-1:0]             act_word,
     input  logic [OUTPUTS-1:0][SIMD-1:0]            weight_word,
-    input  logic [OUTPUTS-1:0][SIMD-1:0]            kv_word,
     input  logic [TOKENS-1:0][ACT_SUM_BITS-1:0]     act_sum,
     input  logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0] weight_sum,
     output logic                                    result_freed,  // a tile has left the store
@@ -40,7 +38,7 @@ module qmm_compute
   } result_t;
 
   step_t step_q, step_qq;
-  logic on_chip_q, done, head_valid, head_done, beat_valid, beat_ready, beat_last;
+  logic done, head_valid, head_done, beat_valid, beat_ready, beat_last;
   logic [TOKENS-1:0][SIMD-1:0] act;
   logic [OUTPUTS-1:0][SIMD-1:0] weight;
   logic [OUT_LANES-1:0][ACC_BITS-1:0] beat_data, value;
@@ -49,9 +47,8 @@ module qmm_compute
   always_ff @(posedge clk) begin
     step_q    <= issued;
     step_qq   <= step_q;
-    on_chip_q <= on_chip;
     act       <= act_word;
-    weight    <= on_chip_q ? kv_word : weight_word;
+    weight    <= weight_word;
     if (!rst_n) begin
       step_q.valid  <= 1'b0;
       step_qq.valid <= 1'b0;

@@ -169,9 +169,8 @@ module qmm_engine
   logic [1:0] w_loaded, kv_loaded, a_loaded;
   logic w_bank, kv_bank, a_bank, w_release, kv_release, a_release, on_chip, result_freed;
   logic [W_ADDRESS_BITS-1:0] weight_address;
-  logic [OUTPUTS-1:0][SIMD-1:0] w_word, kv_word;
-  logic [OUTPUTS-1:0][W_SUM_BITS-1:0] w_sums;
-  logic [OUTPUTS-1:0][KV_SUM_BITS-1:0] kv_sums;
+  logic [OUTPUTS-1:0][SIMD-1:0] w_word;
+  logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0] w_sums;
 
   // The sums of an output tile's rows are read four clocks after its last step, to stand with its totals. By then
   // those of its job are written: the last beat came two clocks before the step or earlier (one, of activations),
@@ -186,9 +185,7 @@ module qmm_engine
     logic [TILE_BITS-1:0] tile;
   } sum_read_t;
   sum_read_t sum_due, sum_read;
-  logic sums_on_chip;
   logic [TILE_BITS-1:0] output_tile;
-  logic [OUTPUTS-1:0][WEIGHT_SUM_BITS-1:0] weight_sums;
   assign sum_due = '{
       read: issued.valid && issued.last,
       on_chip: on_chip,
@@ -206,84 +203,57 @@ module qmm_engine
       .in (sum_due),
       .out(sum_read)
   );
-  always_ff @(posedge clk) sums_on_chip <= sum_read.on_chip;
-  for (genvar o = 0; o < OUTPUTS; o++) begin : g_sum
-    assign weight_sums[o] = (HAS_KV && sums_on_chip) ? WEIGHT_SUM_BITS'($signed(kv_sums[o]))
-                                                     : WEIGHT_SUM_BITS'($signed(w_sums[o]));
-  end
 
-  weight_side #(
+  weight_memory #(
       .OUTPUTS(OUTPUTS),
       .SIMD(SIMD),
-      .BEAT_BITS(BUS_BITS),
-      .WORDS(W_WORDS),
-      .TILES(W_ROWS),
-      .PLANES(1),
-      .SUM_BITS(W_SUM_BITS),
+      .BUS_BITS(BUS_BITS),
+      .KV_BITS(KV_BITS),
+      .W_WORDS(W_WORDS),
+      .KV_WORDS(KV_WORDS),
+      .W_TILES(W_ROWS),
+      .KV_TILES(KV_ROWS),
+      .PLANES(W_BITS),
+      .SUM_BITS(WEIGHT_SUM_BITS),
       .READ_BITS(W_ADDRESS_BITS),
       .TILE_BITS(TILE_BITS),
-      .WHOLE_ROWS(1'b0),
-      .END_ERROR(ERROR_WEIGHT_END),
       .STRUCTURAL(STRUCTURAL)
   ) u_weights (
       .clk,
       .rst_n,
       .halt,
-      .job_valid(w_job_valid),
-      .job_ready(w_job_ready),
-      .job(w_job),
-      .s_axis_tvalid(s_axis_w_tvalid),
-      .s_axis_tready(s_axis_w_tready),
-      .s_axis_tdata(s_axis_w_tdata),
-      .s_axis_tlast(s_axis_w_tlast),
-      .loaded(w_loaded),
-      .bank(w_bank),
-      .release_valid(w_release),
-      .read(issued.valid && !on_chip),
+      .w_job_valid,
+      .w_job_ready,
+      .w_job,
+      .kv_job_valid,
+      .kv_job_ready,
+      .kv_job,
+      .s_axis_w_tvalid,
+      .s_axis_w_tready,
+      .s_axis_w_tdata,
+      .s_axis_w_tlast,
+      .s_axis_kv_tvalid,
+      .s_axis_kv_tready,
+      .s_axis_kv_tdata,
+      .s_axis_kv_tlast,
+      .w_loaded,
+      .kv_loaded,
+      .w_bank,
+      .kv_bank,
+      .w_release,
+      .kv_release,
+      .read(issued.valid),
+      .on_chip,
       .read_address(weight_address),
       .word(w_word),
-      .sum_read(sum_read.read && !sum_read.on_chip),
-      .sum_bank(sum_read.weight_bank),
+      .sum_read(sum_read.read),
+      .sum_on_chip(sum_read.on_chip),
+      .sum_w_bank(sum_read.weight_bank),
+      .sum_kv_bank(sum_read.kv_bank),
       .sum_tile(sum_read.tile),
       .sums(w_sums),
-      .error(weight_error)
-  );
-
-  weight_side #(
-      .OUTPUTS(OUTPUTS),
-      .SIMD(SIMD),
-      .BEAT_BITS(KV_BITS),
-      .WORDS(KV_WORDS),
-      .TILES(KV_ROWS),
-      .PLANES(W_BITS),
-      .SUM_BITS(KV_SUM_BITS),
-      .READ_BITS(W_ADDRESS_BITS),
-      .TILE_BITS(TILE_BITS),
-      .WHOLE_ROWS(1'b1),
-      .END_ERROR(ERROR_KV_END),
-      .STRUCTURAL(STRUCTURAL)
-  ) u_kv (
-      .clk,
-      .rst_n,
-      .halt,
-      .job_valid(kv_job_valid),
-      .job_ready(kv_job_ready),
-      .job(kv_job),
-      .s_axis_tvalid(s_axis_kv_tvalid),
-      .s_axis_tready(s_axis_kv_tready),
-      .s_axis_tdata(s_axis_kv_tdata),
-      .s_axis_tlast(s_axis_kv_tlast),
-      .loaded(kv_loaded),
-      .bank(kv_bank),
-      .release_valid(kv_release),
-      .read(issued.valid && on_chip),
-      .read_address(weight_address),
-      .word(kv_word),
-      .sum_read(sum_read.read && sum_read.on_chip),
-      .sum_bank(sum_read.kv_bank),
-      .sum_tile(sum_read.tile),
-      .sums(kv_sums),
-      .error(kv_error)
+      .w_error(weight_error),
+      .kv_error
   );
 
   // Activations.
@@ -294,6 +264,7 @@ module qmm_engine
   logic [TOKENS-1:0][SIMD-1:0] a_word;
   logic a_first, a_end, a_negative;
   logic [3:0] a_plane;
+  logic [A_SLICES-1:0] a_store;  // the tile's last word of these tokens
   logic [TOKENS-1:0][A_SUM_BITS-1:0] a_sums;
 
   axis_register #(
@@ -354,12 +325,16 @@ module qmm_engine
       .word(a_word)
   );
 
+  for (genvar s = 0; s < A_SLICES; s++) begin : g_store
+    assign a_store[s] = a_write && a_end && a_write_slice == A_SLICE_BITS'(s);
+  end
   row_sums #(
       .MEMBERS(A_TOKENS),
       .WIDTH(SIMD),
-      .RING(A_SLICES),
+      .SLOTS(A_SLICES),
+      .SLICES(1),
       .COLUMNS(A_SLICES),
-      .WORDS(1),
+      .WORDS(2),
       .PLANES(A_BITS),
       .SUM_BITS(A_SUM_BITS),
       .STRUCTURAL(STRUCTURAL)
@@ -367,16 +342,14 @@ module qmm_engine
       .clk,
       .beat(a_write),
       .bits(a_data),
+      .slot(a_write_slice),
       .first(a_first),
       .negative(a_negative),
       .plane(a_plane),
-      .store(a_write && a_end),
-      .bank(a_write_bank),
-      .word(1'b0),
-      .column(a_write_slice),
+      .store(a_store),
+      .word(a_write_bank),
       .read(sum_read.read),
-      .read_bank(sum_read.act_bank),
-      .read_word(1'b0),
+      .read_word(sum_read.act_bank),
       .sums(a_sums)
   );
 
@@ -426,12 +399,10 @@ module qmm_engine
       .clk,
       .rst_n,
       .issued,
-      .on_chip(HAS_KV && on_chip),
       .act_word(a_word),
       .weight_word(w_word),
-      .kv_word,
       .act_sum(a_sums),
-      .weight_sum(weight_sums),
+      .weight_sum(w_sums),
       .result_freed,
       .m_axis_tvalid,
       .m_axis_tready,

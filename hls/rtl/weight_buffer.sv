@@ -1,56 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// Double buffer of weight words, a word being SIMD bits of each of OUTPUTS outputs. Written in
-// narrow beats, 64 bits of a group of outputs, each group and 64-bit part a memory of its own; read a
-// whole word a clock, latency one clock. A write of part 0 writes `write_rest` into the other parts,
-// so a word whose later parts never come is complete.
+// Memory of weight words, a word being SIMD bits of each of OUTPUTS outputs; read a whole word a clock, latency one
+// clock. Written in narrower beats, 64 bits of a group of outputs: a column is a group's COLUMN_BITS/64 outputs, each
+// column and each 64-bit part of it a memory of its own. A beat may cover several columns side by side (SLICES).
+// A write of part 0 writes `write_rest` into the other parts, so a word whose later parts never come is complete.
 module weight_buffer #(
     parameter int unsigned OUTPUTS,
     parameter int unsigned SIMD,
-    parameter int unsigned BEAT_BITS,
-    parameter int unsigned WORDS,  // words of a bank, >= 2
+    parameter int unsigned COLUMN_BITS,  // of a group of outputs, 64 an output
+    parameter int unsigned SLICES,       // columns of the widest beat
+    parameter int unsigned WORDS,        // >= 2
     localparam int unsigned ADDRESS_BITS = $clog2(WORDS),
-    localparam int unsigned GROUPS = 64 * OUTPUTS / BEAT_BITS,
+    localparam int unsigned COLUMNS = 64 * OUTPUTS / COLUMN_BITS,
     localparam int unsigned PARTS = SIMD / 64,
-    localparam int unsigned GROUP_BITS = (GROUPS > 1) ? $clog2(GROUPS) : 1,
     localparam int unsigned PART_BITS = (PARTS > 1) ? $clog2(PARTS) : 1
 ) (
-    input  logic                         clk,
-    input  logic                         write,
-    input  logic                         write_bank,
-    input  logic [ADDRESS_BITS-1:0]      write_address,
-    input  logic [GROUP_BITS-1:0]        write_group,
-    input  logic [PART_BITS-1:0]         write_part,
-    input  logic [BEAT_BITS-1:0]         write_data,
-    input  logic [BEAT_BITS-1:0]         write_rest,
-    input  logic                         read,
-    input  logic                         read_bank,
-    input  logic [ADDRESS_BITS-1:0]      read_address,
-    output logic [OUTPUTS-1:0][SIMD-1:0] word
+    input  logic                                clk,
+    input  logic [COLUMNS-1:0]                  write,         // by column
+    input  logic [ADDRESS_BITS-1:0]             write_address,
+    input  logic [PART_BITS-1:0]                write_part,
+    input  logic [SLICES-1:0][COLUMN_BITS-1:0]  write_data,
+    input  logic [SLICES-1:0][COLUMN_BITS-1:0]  write_rest,
+    input  logic                                read,
+    input  logic [ADDRESS_BITS-1:0]             read_address,
+    output logic [OUTPUTS-1:0][SIMD-1:0]        word
 );
-  localparam int unsigned RAM_ADDRESS_BITS = $clog2(2 * WORDS);
-  localparam int unsigned MEMBERS = BEAT_BITS / 64;  // outputs of a group
+  localparam int unsigned MEMBERS = COLUMN_BITS / 64;  // outputs of a group
 
-  function automatic logic [RAM_ADDRESS_BITS-1:0] place(logic bank, logic [ADDRESS_BITS-1:0] address);
-    return (bank ? RAM_ADDRESS_BITS'(WORDS) : '0) + RAM_ADDRESS_BITS'(address);
-  endfunction
-
-  for (genvar g = 0; g < GROUPS; g++) begin : g_group
+  for (genvar c = 0; c < COLUMNS; c++) begin : g_column
     for (genvar s = 0; s < PARTS; s++) begin : g_part
       logic [MEMBERS-1:0][63:0] read_data;
       sdp_ram #(
-          .WIDTH(BEAT_BITS),
-          .DEPTH(2 * WORDS)
+          .WIDTH(COLUMN_BITS),
+          .DEPTH(WORDS)
       ) u_ram (
           .clk,
-          .write(write && write_group == GROUP_BITS'(g) && (write_part == PART_BITS'(s) || write_part == '0)),
-          .write_address(place(write_bank, write_address)),
-          .write_data((s == 0) ? write_data : write_rest),
+          .write(write[c] && (write_part == PART_BITS'(s) || write_part == '0)),
+          .write_address,
+          .write_data((s == 0) ? write_data[c%SLICES] : write_rest[c%SLICES]),
           .read,
-          .read_address(place(read_bank, read_address)),
+          .read_address,
           .read_data
       );
       for (genvar m = 0; m < MEMBERS; m++) begin : g_member
-        assign word[g*MEMBERS+m][64*s+:64] = read_data[m];
+        assign word[c*MEMBERS+m][64*s+:64] = read_data[m];
       end
     end
   end

@@ -117,7 +117,9 @@ def test_backpressure_changes_nothing_but_time(name: str, stalls: tuple[int, int
         found, cycles = unit.run(products, stall_in=stalls[0], stall_out=stalls[1], seed=seed)
         assert all(np.array_equal(a, b) for a, (_, b) in zip(found, made, strict=True))
         slower += cycles - unit.cycles(products)
-        assert cycles >= unit.cycles(products)  # a stall may fall where no beat was due
+        # A stall may fall where no beat was due, or let a memory beat go before on-chip ones of a later job.
+        if len({product.on_chip for product in products}) == 1:
+            assert cycles >= unit.cycles(products)
     assert slower > 0
 
 

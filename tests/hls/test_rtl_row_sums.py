@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,8 @@ import pytest
 
 from batflow.errors import EngineError
 from batflow.hls.axis_sim import AxisSim, Beats
-from batflow.hls.qmm_protocol import (
-    JOB_BITS,
-    Job,
-    Kind,
-    Operand,
-    QmmConfig,
-    act_beats,
-    job_word,
-    weight_beats,
-)
+from batflow.hls.cosim_qmm import Product, product_streams
+from batflow.hls.qmm_protocol import JOB_BITS, Job, Kind, Operand, QmmConfig
 from batflow.hls.verilator import RTL_FOLDER, AxisPort, Module
 
 from .rtl_engines import require_verilator
@@ -32,62 +24,53 @@ _ENGINE_AFTER = 4
 _SOURCES = (
     *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "column_layer"),
     *("column_tree", "column_count", "popcount", "delay", "sdp_ram", "sync_fifo", "axis_skid", "row_sums"),
-    *("word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
+    *("word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side", "weight_memory"),
 )
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Sizes of a bench: ``tiles`` output tiles of a job; ``on_chip``: an operand of many planes."""
-
-    config: QmmConfig
-    tiles: int
-    on_chip: bool = False
-
-    def module(self, after: int) -> Module:
-        config = self.config
-        beat = config.kv_bits if self.on_chip else config.bus_bits
-        parameters = {
-            "TOKENS": config.tokens, "OUTPUTS": config.outputs, "SIMD": config.simd, "A_BITS": config.a_bits,
-            "W_BITS": config.w_bits if self.on_chip else 1, "A_WORDS": config.a_words,
-            "WORDS": config.w_words, "TILES": self.tiles, "BEAT_BITS": beat, "A_TOKENS": config.a_tokens,
-            "SUM_BITS": _SUM_BITS, "AFTER": after, "WHOLE_ROWS": int(self.on_chip),
-            "STRUCTURAL": config.structural,
-        }  # fmt: skip
-        sources = [RTL_FOLDER / f"{name}.sv" for name in _SOURCES]
-        sources.append(Path(__file__).parent / "sv" / "row_sums_bench.sv")
-        inputs = (
-            AxisPort("s_job", JOB_BITS, last=False),
-            AxisPort("s_axis_w", beat),
-            AxisPort("s_axis_a", config.a_tokens * config.simd),
-        )
-        outputs = (AxisPort("m_axis", 32 * (config.outputs + config.tokens)),)
-        return Module("row_sums_bench", tuple(sources), parameters, inputs, outputs, "error_code")
-
-
 _BASE = QmmConfig(
-    tokens=4, outputs=16, simd=64, a_bits=8, w_bits=8, a_words=32, w_words=64, bus_bits=512, kv_bits=128,
-    a_tokens=2,
+    tokens=4, outputs=16, simd=64, a_bits=8, w_bits=8, a_words=32, w_words=64, kv_words=48, bus_bits=512,
+    kv_bits=128, a_tokens=2, w_tiles=9, kv_tiles=3,
 )  # fmt: skip
-# Rings of sums of one beat (all tokens in a beat) to sixteen; tiles of half a block, of one and of two.
+# Both widths of beats either way; tiles of half a block, of one and of two; all tokens in a beat; no K/V.
 BENCHES = {
-    "block": Bench(_BASE, tiles=9),
-    "half": Bench(replace(_BASE, outputs=8, tokens=3, a_tokens=1, bus_bits=256, simd=128), tiles=7),
-    "half at once": Bench(replace(_BASE, outputs=8, tokens=1, a_tokens=1, bus_bits=512), tiles=1),
-    "two blocks": Bench(replace(_BASE, outputs=32, tokens=5, a_tokens=5, bus_bits=64), tiles=4),
-    "on chip": Bench(replace(_BASE, outputs=32, kv_bits=512), tiles=3, on_chip=True),
-    "on chip, half": Bench(
-        replace(_BASE, outputs=8, kv_bits=64, simd=128, w_bits=3, a_bits=1), tiles=6, on_chip=True
+    "block": _BASE,
+    "half": replace(_BASE, outputs=8, tokens=3, a_tokens=1, bus_bits=256, kv_bits=256, simd=128, w_tiles=7),
+    "half at once": replace(
+        _BASE, outputs=8, tokens=1, a_tokens=1, bus_bits=512, kv_bits=64, w_tiles=1, kv_tiles=1
     ),
-    "gates": Bench(replace(_BASE, outputs=8, bus_bits=128, a_bits=3, structural=1), tiles=5),
+    "two blocks": replace(
+        _BASE, outputs=32, tokens=5, a_tokens=5, bus_bits=64, kv_bits=512, w_tiles=4, w_bits=3
+    ),
+    "memory": replace(_BASE, kv_words=0, kv_tiles=0, a_bits=1),
+    "gates": replace(
+        _BASE, outputs=8, bus_bits=128, kv_bits=256, a_bits=3, w_bits=4, w_tiles=5, structural=1
+    ),
 }
 NAMES = pytest.mark.parametrize("name", list(BENCHES))
+
+
+def _module(config: QmmConfig, after: int) -> Module:
+    given = config.parameters()
+    names = ("TOKENS", "OUTPUTS", "SIMD", "A_BITS", "W_BITS", "A_WORDS", "W_WORDS", "KV_WORDS", "W_TILES")
+    names += ("KV_TILES", "BUS_BITS", "KV_BITS", "A_TOKENS", "STRUCTURAL")
+    parameters = {name: given[name] for name in names} | {"SUM_BITS": _SUM_BITS, "AFTER": after}
+    sources = [RTL_FOLDER / f"{name}.sv" for name in _SOURCES]
+    sources.append(Path(__file__).parent / "sv" / "row_sums_bench.sv")
+    inputs = (
+        AxisPort("s_job", JOB_BITS, last=False),
+        AxisPort("s_axis_w", config.bus_bits),
+        AxisPort("s_axis_kv", config.kv_bits),
+        AxisPort("s_axis_a", config.a_tokens * config.simd),
+    )
+    outputs = (AxisPort("m_axis", 32 * (config.outputs + config.tokens)),)
+    return Module("row_sums_bench", tuple(sources), parameters, inputs, outputs, "error_code")
 
 
 @functools.cache
 def _sim(name: str, after: int = _ENGINE_AFTER) -> AxisSim:
     require_verilator()
-    return AxisSim(BENCHES[name].module(after))
+    return AxisSim(_module(BENCHES[name], after))
 
 
 def _bits(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
@@ -111,39 +94,29 @@ def _sums(operand: Operand) -> npt.NDArray[np.int64]:
     return np.einsum("p,prk->r", weights, operand.planes.astype(np.int64))
 
 
-class Product:
-    """One job with random operands, its beats, and the sums that are read for it."""
+class Case:
+    """One job with random operands, and the sums that are read for it."""
 
-    def __init__(self, rng: np.random.Generator, bench: Bench, short: bool) -> None:
-        self.config = config = bench.config
-        k = int(rng.integers(1, 2 * config.simd + 1)) if not short else int(rng.integers(1, 65))
-        outputs = int(rng.integers(1, (1 if short else bench.tiles) * config.outputs + 1))
+    def __init__(self, rng: np.random.Generator, config: QmmConfig, short: bool) -> None:
+        self.config = config
+        on_chip = bool(config.kv_words) and bool(rng.integers(2))
+        tiles = config.kv_tiles if on_chip else config.w_tiles
+        k = int(rng.integers(1, 65 if short else 2 * config.simd + 1))
+        outputs = int(rng.integers(1, (1 if short else tiles) * config.outputs + 1))
         tokens = int(rng.integers(1, (1 if short else 3) * config.tokens + 1))
         kinds = (Kind.UNSIGNED, Kind.SIGNED, Kind.BIPOLAR)
+        from_memory = (Kind.BIPOLAR, Kind.TERNARY)
+        acts = _operand(rng, kinds, 1 if short else config.a_bits, tokens, k)
         most = 1 if short else config.w_bits
-        self.acts = _operand(rng, kinds, 1 if short else config.a_bits, tokens, k)
-        self.weights = _operand(
-            rng, kinds if bench.on_chip else (Kind.BIPOLAR, Kind.TERNARY), most, outputs, k
-        )
-        self.job = Job(
-            range(outputs), range(k), -(-tokens // config.tokens), len(self.acts.planes),
-            len(self.weights.planes), bench.on_chip,
-        )  # fmt: skip
+        weights = _operand(rng, kinds if on_chip else from_memory, most, outputs, k)
+        self.product = Product(acts, weights, on_chip)
+        planes = len(acts.planes), len(weights.planes)
+        self.job = Job(range(outputs), range(k), -(-tokens // config.tokens), *planes, on_chip)
 
-    def fits(self, bench: Bench) -> bool:
+    def fits(self) -> bool:
         """Whether the weights fit their buffer."""
         words = self.job.output_tiles(self.config) * self.job.weight_planes * self.job.k_words(self.config)
-        return words <= self.config.w_words
-
-    def beats(self) -> list[Beats]:
-        """Beats of the three streams."""
-        word = job_word(self.config, self.job, self.acts.kind, self.weights.kind)
-        job = Beats(np.frombuffer(word, np.uint8)[None], np.zeros(1, np.uint8))
-        return [
-            job,
-            weight_beats(self.config, self.job, self.weights),
-            act_beats(self.config, self.job, self.acts),
-        ]
+        return words <= (self.config.kv_words if self.job.on_chip else self.config.w_words)
 
     def expected(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Sums [beats, outputs + tokens], and which of them are of true rows."""
@@ -151,7 +124,7 @@ class Product:
         tiles = job.output_tiles(config)
         weights = np.zeros((2, tiles * config.outputs), np.int64)
         acts = np.zeros((2, job.token_tiles * config.tokens), np.int64)
-        for held, operand in ((weights, self.weights), (acts, self.acts)):
+        for held, operand in ((weights, self.product.weights), (acts, self.product.acts)):
             sums = _sums(operand)
             held[0, : len(sums)], held[1, : len(sums)] = sums, 1
         both = np.concatenate(
@@ -164,42 +137,39 @@ class Product:
         return both[0], both[1].astype(np.bool_)
 
 
-def _products(rng: np.random.Generator, bench: Bench, count: int, short: bool = False) -> list[Product]:
-    made: list[Product] = []
+def _cases(rng: np.random.Generator, config: QmmConfig, count: int, short: bool = False) -> list[Case]:
+    made: list[Case] = []
     while len(made) < count:
-        product = Product(rng, bench, short)
-        if product.fits(bench):
-            made.append(product)
+        case = Case(rng, config, short)
+        if case.fits():
+            made.append(case)
     return made
+
+
+def _streams(cases: list[Case]) -> list[Beats]:
+    return product_streams(cases[0].config, [case.product for case in cases], [[case.job] for case in cases])[
+        0
+    ]
 
 
 def _found(
     sim: AxisSim,
-    products: list[Product],
+    cases: list[Case],
     streams: list[Beats] | None = None,
     stalls: tuple[int, int] = (0, 0),
 ) -> npt.NDArray[np.int32]:
     """The sums that come out, [beats, outputs + tokens]."""
-    sent = streams or _streams(products)
-    beats = sum(len(product.expected()[0]) for product in products)
+    beats = [len(case.expected()[0]) for case in cases]
     sim.reset()
-    run = sim.run(sent, [beats], stall_in=stalls[0], stall_out=stalls[1], seed=stalls[0] + 1)
-    last = np.cumsum([len(product.expected()[0]) for product in products]) - 1
-    assert np.flatnonzero(run.outputs[0].last).tolist() == last.tolist()
+    sent = streams or _streams(cases)
+    run = sim.run(sent, [sum(beats)], stall_in=stalls[0], stall_out=stalls[1], seed=stalls[0] + 1)
+    assert np.flatnonzero(run.outputs[0].last).tolist() == (np.cumsum(beats) - 1).tolist()
     return run.outputs[0].data.view("<i4")
 
 
-def _streams(products: list[Product]) -> list[Beats]:
-    parts = zip(*(product.beats() for product in products), strict=True)
-    return [
-        Beats(np.concatenate([beats.data for beats in part]), np.concatenate([beats.last for beats in part]))
-        for part in parts
-    ]
-
-
-def _wrong(found: npt.NDArray[np.int32], products: list[Product]) -> npt.NDArray[np.bool_]:
+def _wrong(found: npt.NDArray[np.int32], cases: list[Case]) -> npt.NDArray[np.bool_]:
     """Where a sum of a true row is not the expected one."""
-    sums, true = (np.concatenate(part) for part in zip(*(p.expected() for p in products), strict=True))
+    sums, true = (np.concatenate(part) for part in zip(*(case.expected() for case in cases), strict=True))
     return (found != sums) & true
 
 
@@ -207,16 +177,16 @@ def _wrong(found: npt.NDArray[np.int32], products: list[Product]) -> npt.NDArray
 @pytest.mark.parametrize("stalls", [(0, 0), (60, 0), (0, 80), (50, 50)])
 def test_sums_of_random_products(name: str, stalls: tuple[int, int]) -> None:
     rng = np.random.default_rng(1 + sum(stalls))
-    products = _products(rng, BENCHES[name], 60)
-    assert not _wrong(_found(_sim(name), products, stalls=stalls), products).any()
+    cases = _cases(rng, BENCHES[name], 60)
+    assert not _wrong(_found(_sim(name), cases, stalls=stalls), cases).any()
 
 
 @NAMES
 def test_sums_of_the_shortest_products_one_after_the_other(name: str) -> None:
-    """A plane, a word, a tile: a bank is read and written anew as soon as the engine ever does."""
+    """A plane, a tile: a bank is read and written anew as soon as the engine ever does."""
     rng = np.random.default_rng(2)
-    products = _products(rng, BENCHES[name], 400, short=True)
-    assert not _wrong(_found(_sim(name), products), products).any()
+    cases = _cases(rng, BENCHES[name], 400, short=True)
+    assert not _wrong(_found(_sim(name), cases), cases).any()
 
 
 @pytest.mark.parametrize(
@@ -225,38 +195,41 @@ def test_sums_of_the_shortest_products_one_after_the_other(name: str) -> None:
 def test_other_times_of_reading_show(name: str, after: int) -> None:
     """A clock earlier not all is written; later, a token tile of one beat has the next one's sums."""
     rng = np.random.default_rng(3)
-    products = _products(rng, BENCHES[name], 100, short=True)
-    assert _wrong(_found(_sim(name, after), products), products).any()
+    cases = _cases(rng, BENCHES[name], 100, short=True)
+    assert _wrong(_found(_sim(name, after), cases), cases).any()
 
 
 @NAMES
 def test_one_flipped_bit_shows_in_its_row_alone(name: str) -> None:
     rng = np.random.default_rng(4)
-    bench = BENCHES[name]
-    (product,) = _products(rng, bench, 1)
-    for place, operand in enumerate((product.weights, product.acts)):
-        plane, row, bit = (int(rng.integers(size)) for size in operand.planes.shape)
-        before = _sums(operand)
-        operand.planes[plane, row, bit] ^= True
-        streams = _streams([product])
-        moved = int((_sums(operand) - before)[row])
-        operand.planes[plane, row, bit] ^= True
-        found = _found(_sim(name), [product], streams)
-        sums, true = product.expected()
-        places = np.argwhere((found != sums) & true)
-        size = bench.config.tokens if place else bench.config.outputs
-        assert set(places[:, 1]) == {row % size + place * bench.config.outputs}
-        assert len(places) == (product.job.output_tiles(bench.config) if place else product.job.token_tiles)
-        assert abs(moved) == 1 << (0 if operand.kind == Kind.TERNARY else plane)
-        assert {int((found - sums)[beat, column]) for beat, column in places} == {moved}
+    config = BENCHES[name]
+    for case in _cases(rng, config, 4):
+        for place, operand in enumerate((case.product.weights, case.product.acts)):
+            plane, row, bit = (int(rng.integers(size)) for size in operand.planes.shape)
+            before = _sums(operand)
+            operand.planes[plane, row, bit] ^= True
+            streams = _streams([case])
+            moved = int((_sums(operand) - before)[row])
+            operand.planes[plane, row, bit] ^= True
+            found = _found(_sim(name), [case], streams)
+            sums, true = case.expected()
+            places = np.argwhere((found != sums) & true)
+            size, start = (config.tokens, config.outputs) if place else (config.outputs, 0)
+            assert set(places[:, 1]) == {row % size + start}
+            assert len(places) == (case.job.output_tiles(config) if place else case.job.token_tiles)
+            assert abs(moved) == 1 << (0 if operand.kind == Kind.TERNARY else plane)
+            assert {int((found - sums)[beat, column]) for beat, column in places} == {moved}
 
 
-def test_more_tiles_than_there_is_room_for_are_refused() -> None:
+@pytest.mark.parametrize("on_chip", [False, True])
+def test_more_tiles_than_there_is_room_for_are_refused(on_chip: bool) -> None:
     rng = np.random.default_rng(5)
-    bench = BENCHES["block"]
-    wide = replace(bench, tiles=bench.tiles + 1)
-    product = next(p for p in _products(rng, wide, 200) if p.job.output_tiles(p.config) == wide.tiles)
+    config = BENCHES["block"]
+    wide = replace(config, w_tiles=config.w_tiles + 1, kv_tiles=config.kv_tiles + 1)
+    most = wide.kv_tiles if on_chip else wide.w_tiles
+    cases = [case for case in _cases(rng, wide, 200) if case.job.on_chip == on_chip]
+    too_wide = next(case for case in cases if case.job.output_tiles(wide) == most)
     with pytest.raises(EngineError, match="error_code 2"):
-        _found(_sim("block"), [product])
-    fitting = _products(rng, bench, 3)
+        _found(_sim("block"), [too_wide])
+    fitting = _cases(rng, config, 3)
     assert not _wrong(_found(_sim("block"), fitting), fitting).any()

@@ -11,13 +11,15 @@ module row_sums_bench
     parameter int unsigned A_BITS,
     parameter int unsigned W_BITS,
     parameter int unsigned A_WORDS,
-    parameter int unsigned WORDS,
-    parameter int unsigned TILES,
-    parameter int unsigned BEAT_BITS,
+    parameter int unsigned W_WORDS,
+    parameter int unsigned KV_WORDS,
+    parameter int unsigned W_TILES,
+    parameter int unsigned KV_TILES,
+    parameter int unsigned BUS_BITS,
+    parameter int unsigned KV_BITS,
     parameter int unsigned A_TOKENS,
     parameter int unsigned SUM_BITS,
     parameter int unsigned AFTER,      // clocks from a tile's last step to the read of its sums; 4 in the engine
-    parameter bit          WHOLE_ROWS,
     parameter bit          STRUCTURAL,
     localparam int unsigned A_SLICES = TOKENS / A_TOKENS,
     localparam int unsigned JOB_BITS = 96
@@ -29,8 +31,12 @@ module row_sums_bench
     input  logic [JOB_BITS-1:0]              s_job_tdata,
     input  logic                             s_axis_w_tvalid,
     output logic                             s_axis_w_tready,
-    input  logic [BEAT_BITS-1:0]             s_axis_w_tdata,
+    input  logic [BUS_BITS-1:0]              s_axis_w_tdata,
     input  logic                             s_axis_w_tlast,
+    input  logic                             s_axis_kv_tvalid,
+    output logic                             s_axis_kv_tready,
+    input  logic [KV_BITS-1:0]               s_axis_kv_tdata,
+    input  logic                             s_axis_kv_tlast,
     input  logic                             s_axis_a_tvalid,
     output logic                             s_axis_a_tready,
     input  logic [A_TOKENS*SIMD-1:0]         s_axis_a_tdata,
@@ -41,14 +47,17 @@ module row_sums_bench
     output logic                             m_axis_tlast,
     output logic [2:0]                       error_code
 );
-  localparam int unsigned TILE_BITS = (TILES > 1) ? $clog2(TILES) : 1;
+  localparam int unsigned TILE_BITS = $clog2((W_TILES > KV_TILES) ? W_TILES + 1 : KV_TILES + 1);
   localparam int unsigned DEPTH = 8;
 
-  // Jobs: to the loader of weights, the loader of activations, the reader.
-  config_t [2:0] job;
-  logic [2:0] room, queued, taken;
+  // Jobs: to the loader of weights or of on-chip operands, to that of activations, to the reader.
+  config_t next_job;
+  config_t [3:0] job;
+  logic [3:0] room, queued, taken, push;
+  assign next_job     = s_job_tdata[$bits(config_t)-1:0];
   assign s_job_tready = &room;
-  for (genvar i = 0; i < 3; i++) begin : g_queue
+  assign push         = {2'b11, next_job.on_chip, !next_job.on_chip} & {4{s_job_tvalid && s_job_tready}};
+  for (genvar i = 0; i < 4; i++) begin : g_queue
     logic [2:0] unused_count;
     sync_fifo #(
         .WIDTH($bits(config_t)),
@@ -57,9 +66,9 @@ module row_sums_bench
     ) u_jobs (
         .clk,
         .rst_n,
-        .in_valid(s_job_tvalid && s_job_tready),
+        .in_valid(push[i]),
         .in_ready(room[i]),
-        .in_data(s_job_tdata[$bits(config_t)-1:0]),
+        .in_data(next_job),
         .out_valid(queued[i]),
         .out_ready(taken[i]),
         .out_data(job[i]),
@@ -69,37 +78,41 @@ module row_sums_bench
 
   typedef struct packed {
     logic                 read;
-    logic                 bank;
+    logic                 on_chip;
+    logic                 w_bank;
+    logic                 kv_bank;
     logic                 act_bank;
     logic                 last;
     logic [TILE_BITS-1:0] tile;
   } sum_read_t;
   sum_read_t due, sum_read;
-  logic bank, act_bank, issue, outputs_end, tokens_end, stands, last;
-  logic [1:0] loaded, act_loaded;
+  logic w_bank, kv_bank, act_bank, there, issue, outputs_end, tokens_end, stands, last;
+  logic [1:0] w_loaded, kv_loaded, act_loaded;
   logic [15:0] tile, token_tile;
   logic [3:0] credit;
-  error_t error, act_error;
+  error_t w_error, kv_error, act_error;
 
-  assign issue       = queued[2] && loaded[bank] && act_loaded[act_bank] && credit != '0;
-  assign outputs_end = tile == (job[2].outputs - 16'd1) / 16'(OUTPUTS);
-  assign tokens_end  = token_tile == job[2].token_tiles - 16'd1;
-  assign taken[2]    = issue && outputs_end && tokens_end;
-  assign due         = '{issue, bank, act_bank, taken[2], TILE_BITS'(tile)};
+  assign there       = job[3].on_chip ? kv_loaded[kv_bank] : w_loaded[w_bank];
+  assign issue       = queued[3] && there && act_loaded[act_bank] && credit != '0;
+  assign outputs_end = tile == (job[3].outputs - 16'd1) / 16'(OUTPUTS);
+  assign tokens_end  = token_tile == job[3].token_tiles - 16'd1;
+  assign taken[3]    = issue && outputs_end && tokens_end;
+  assign due         = '{issue, job[3].on_chip, w_bank, kv_bank, act_bank, taken[3], TILE_BITS'(tile)};
   always_ff @(posedge clk) begin
     stands <= sum_read.read;
     last   <= sum_read.last;
     if (!rst_n) begin
-      {bank, act_bank, tile, token_tile, stands} <= '0;
+      {w_bank, kv_bank, act_bank, tile, token_tile, stands} <= '0;
       credit     <= 4'(DEPTH);
       error_code <= '0;
     end else begin
       credit   <= credit - 4'(issue) + 4'(m_axis_tvalid && m_axis_tready);
-      bank     <= bank ^ taken[2];
+      w_bank   <= w_bank ^ (taken[3] && !job[3].on_chip);
+      kv_bank  <= kv_bank ^ (taken[3] && job[3].on_chip);
       act_bank <= act_bank ^ (issue && outputs_end);
       if (issue) tile <= outputs_end ? '0 : tile + 16'd1;
       if (issue && outputs_end) token_tile <= tokens_end ? '0 : token_tile + 16'd1;
-      if (error_code == '0) error_code <= (error != ERROR_NONE) ? error : act_error;
+      if (error_code == '0) error_code <= w_error | kv_error | act_error;
     end
   end
   logic [AFTER:0][$bits(sum_read_t)-1:0] path;
@@ -109,44 +122,59 @@ module row_sums_bench
 
   logic [OUTPUTS-1:0][SUM_BITS-1:0] sums;
   logic [OUTPUTS-1:0][SIMD-1:0] unused_word;
-  weight_side #(
+  weight_memory #(
       .OUTPUTS(OUTPUTS),
       .SIMD(SIMD),
-      .BEAT_BITS(BEAT_BITS),
-      .WORDS(WORDS),
-      .TILES(TILES),
+      .BUS_BITS(BUS_BITS),
+      .KV_BITS(KV_BITS),
+      .W_WORDS(W_WORDS),
+      .KV_WORDS(KV_WORDS),
+      .W_TILES(W_TILES),
+      .KV_TILES(KV_TILES),
       .PLANES(W_BITS),
       .SUM_BITS(SUM_BITS),
-      .READ_BITS($clog2(WORDS)),
+      .READ_BITS(1),
       .TILE_BITS(TILE_BITS),
-      .WHOLE_ROWS(WHOLE_ROWS),
-      .END_ERROR(ERROR_WEIGHT_END),
       .STRUCTURAL(STRUCTURAL)
   ) u_weights (
       .clk,
       .rst_n,
       .halt(error_code != '0),
-      .job_valid(queued[0]),
-      .job_ready(taken[0]),
-      .job(job[0]),
-      .s_axis_tvalid(s_axis_w_tvalid),
-      .s_axis_tready(s_axis_w_tready),
-      .s_axis_tdata(s_axis_w_tdata),
-      .s_axis_tlast(s_axis_w_tlast),
-      .loaded,
-      .bank,
-      .release_valid(taken[2]),
+      .w_job_valid(queued[0]),
+      .w_job_ready(taken[0]),
+      .w_job(job[0]),
+      .kv_job_valid(queued[1]),
+      .kv_job_ready(taken[1]),
+      .kv_job(job[1]),
+      .s_axis_w_tvalid,
+      .s_axis_w_tready,
+      .s_axis_w_tdata,
+      .s_axis_w_tlast,
+      .s_axis_kv_tvalid,
+      .s_axis_kv_tready,
+      .s_axis_kv_tdata,
+      .s_axis_kv_tlast,
+      .w_loaded,
+      .kv_loaded,
+      .w_bank,
+      .kv_bank,
+      .w_release(taken[3] && !job[3].on_chip),
+      .kv_release(taken[3] && job[3].on_chip),
       .read(1'b0),
+      .on_chip(1'b0),
       .read_address('0),
       .word(unused_word),
       .sum_read(sum_read.read),
-      .sum_bank(sum_read.bank),
+      .sum_on_chip(sum_read.on_chip),
+      .sum_w_bank(sum_read.w_bank),
+      .sum_kv_bank(sum_read.kv_bank),
       .sum_tile(sum_read.tile),
       .sums,
-      .error
+      .w_error,
+      .kv_error
   );
 
-  logic write, write_bank, first, store, negative, a_valid, a_ready, a_last;
+  logic write, write_bank, first, complete, negative, a_valid, a_ready, a_last;
   logic [A_TOKENS*SIMD-1:0] a_data;
   logic [3:0] plane;
   logic [((A_SLICES > 1) ? $clog2(A_SLICES) : 1)-1:0] slice;
@@ -171,12 +199,12 @@ module row_sums_bench
       .clk,
       .rst_n,
       .halt(error_code != '0),
-      .job_valid(queued[1]),
-      .job_ready(taken[1]),
-      .act_kind(job[1].act_kind),
-      .act_planes(job[1].act_planes),
-      .k_words(job[1].k_words),
-      .token_tiles(job[1].token_tiles),
+      .job_valid(queued[2]),
+      .job_ready(taken[2]),
+      .act_kind(job[2].act_kind),
+      .act_planes(job[2].act_planes),
+      .k_words(job[2].k_words),
+      .token_tiles(job[2].token_tiles),
       .beat_valid(a_valid),
       .beat_ready(a_ready),
       .beat_last(a_last),
@@ -188,17 +216,22 @@ module row_sums_bench
       .write_address(unused_address),
       .write_slice(slice),
       .write_first(first),
-      .write_end(store),
+      .write_end(complete),
       .write_plane(plane),
       .write_negative(negative),
       .error(act_error)
   );
+  logic [A_SLICES-1:0] store;
+  for (genvar s = 0; s < A_SLICES; s++) begin : g_store
+    assign store[s] = write && complete && 32'(slice) == s;
+  end
   row_sums #(
       .MEMBERS(A_TOKENS),
       .WIDTH(SIMD),
-      .RING(A_SLICES),
+      .SLOTS(A_SLICES),
+      .SLICES(1),
       .COLUMNS(A_SLICES),
-      .WORDS(1),
+      .WORDS(2),
       .PLANES(A_BITS),
       .SUM_BITS(SUM_BITS),
       .STRUCTURAL(STRUCTURAL)
@@ -206,16 +239,14 @@ module row_sums_bench
       .clk,
       .beat(write),
       .bits(a_data),
+      .slot(slice),
       .first,
       .negative,
       .plane,
-      .store(write && store),
-      .bank(write_bank),
-      .word(1'b0),
-      .column(slice),
+      .store,
+      .word(write_bank),
       .read(sum_read.read),
-      .read_bank(sum_read.act_bank),
-      .read_word(1'b0),
+      .read_word(sum_read.act_bank),
       .sums(act_sums)
   );
 
