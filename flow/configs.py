@@ -95,7 +95,7 @@ def _row(found: Candidate, limits: Limits, bytes_read: int) -> list[str]:
     config, area = found.config, found.area
     return [
         f"{config.qmm_tokens}+{config.ffn_qmm_tokens}x{config.qmm_outputs}x{config.qmm_simd_bits}",
-        f"{config.vu_lanes}",
+        f"{config.result_lanes}/{config.vu_lanes}/{config.ln_lanes}/{config.softmax_lanes}",
         f"{found.interval / 1000:,.0f}k",
         f"{found.latency / 1000:,.0f}k",
         f"{found.sequences_per_s:,.0f}",
@@ -158,7 +158,7 @@ def draw_roofline(found: Found, shape: ModelShape, length: int, limits: Limits, 
             [candidate.tops],
             "o",
             color=f"C{index + 1}",
-            label=f"{label}, {config.vu_lanes} lanes",
+            label=f"{label}, {config.result_lanes} lanes",
         )
         if index == 0:
             axes.axhline(roof, linestyle="--", color="C1", label="its arrays, always busy")

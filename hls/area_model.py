@@ -326,7 +326,9 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     mid += _feeder(banks * simd) + WRITER
     soft = config.softmax_lanes
     scores = memory(mha_acc * soft, 2 * mha_tokens * ceil_div(tokens, soft))
-    scores += _split(lanes // soft, mha_acc * soft) + _reorder(mha_acc * soft) + WRITER + Area(lut=220, ff=130)
+    scores += (
+        _split(lanes // soft, mha_acc * soft) + _reorder(mha_acc * soft) + WRITER + Area(lut=220, ff=130)
+    )
     return {
         "mha_array": _array(config, mha_tokens, mha_acc),
         "mha_results": _results(config, mha_tokens, mha_acc),

@@ -42,7 +42,15 @@ _SOURCES = (
     *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "pair_compressor"),
     *("column_layer", "column_tree", "column_count", "popcount", "and_popcount"),
     *("plane_accumulator", "qmm_array", "axis_skid", "axis_register", "sdp_ram", "sync_fifo", "delay"),
-    *("row_sums", "tile_buffer", "word_counter", "act_loader", "block_loader", "weight_buffer", "weight_side"),
+    *(
+        "row_sums",
+        "tile_buffer",
+        "word_counter",
+        "act_loader",
+        "block_loader",
+        "weight_buffer",
+        "weight_side",
+    ),
     *("weight_memory", "tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake"),
     *("qmm_checks", "qmm_engine"),
 )
@@ -104,10 +112,12 @@ def engine_module(config: QmmConfig) -> Module:
 
 
 def pair_module(lanes: int, jobs: int, parts: int = 2) -> Module:
-    """Describe `pair_join`, which brings the results' parts together, to `verilator.build`; words of 32 bits."""
+    """Describe `pair_join`, which joins the results' parts, to `verilator.build`; words of 32 bits."""
     return Module(
         top="pair_join",
-        sources=tuple(RTL_FOLDER / f"{name}.sv" for name in ("sync_fifo", "axis_skid", "axis_register", "pair_join")),
+        sources=tuple(
+            RTL_FOLDER / f"{name}.sv" for name in ("sync_fifo", "axis_skid", "axis_register", "pair_join")
+        ),
         parameters={"LANES": lanes, "BITS": 32, "PARTS": parts, "JOBS": jobs},
         inputs=(AxisPort("s_job", 64, last=False), AxisPort("s_axis", 32 * lanes, last=False)),
         outputs=(AxisPort("m_axis", 32 * parts * lanes),),

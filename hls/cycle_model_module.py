@@ -256,7 +256,10 @@ class Module:
     def _rows(self, job: Job, done: int, rows: int, norm_ready: int, sink: Sink) -> list[int]:
         """When each of a token tile's rows is there for the next job, its last beat taken at ``done``."""
         if job.target is Target.SOFTMAX:
-            words, there = -(-job.channels // self.sizes.build.softmax_lanes), done + self.sizes.parts + 1 + REORDER
+            words, there = (
+                -(-job.channels // self.sizes.build.softmax_lanes),
+                done + self.sizes.parts + 1 + REORDER,
+            )
             there = max(there, self._sides[True][-1] + REORDER)
             found = [self.softmax.row(there, words) + 2 for _ in range(rows)]
             self._sides[True].append(self.softmax.loaded - REORDER)

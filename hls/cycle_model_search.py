@@ -23,11 +23,12 @@ from .image import DESCRIPTOR_BYTES
 from .rtl_limits import MAX_V_CHANNELS, rtl_faults
 
 SEQUENCES = 6
-TOKENS = (4, 6, 8, 10, 12, 14, 16, 20, 22, 24, 26, 32, 48, 64)
+TOKENS = (3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 16, 20, 22, 24, 26, 32, 48, 64)
 OUTPUTS = (16, 32, 64, 128)
 SIMDS = (64, 128, 256, 512)
-LANES = (4, 8, 16, 32, 64, 128)
-RESULT_TILES = (1, 4)
+LANES = (4, 8, 16, 32, 64)
+"""Of QU; VU has all of them to a quarter, softmax all or half, LN as few as keep up."""
+RESULT_TILES = (1,)
 ACTIVATION_TOKENS = (1, 2, 4)
 LUT_TABLE_WORDS = 128
 
@@ -191,15 +192,16 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
     """Every combination of the sizes, legal or not."""
     planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
-    for (mha, ffn), outputs, simd, lanes in itertools.product(sides, OUTPUTS, SIMDS, LANES):
+    lanes_of = [(qu, qu // v, qu // s) for qu in LANES for v in (1, 2, 4) for s in (1, 2) if qu // v > 1]
+    for (mha, ffn), outputs, simd, (lanes, vu, soft) in itertools.product(sides, OUTPUTS, SIMDS, lanes_of):
         for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
             yield AcceleratorConfig(
                 max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads,
                 max_head=shape.hidden // shape.heads, max_ffn=shape.ffn, max_tokens=length,
                 max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
-                ffn_qmm_tokens=ffn, qmm_outputs=outputs, qmm_simd_bits=simd, vu_lanes=lanes, ln_lanes=lanes,
-                softmax_lanes=lanes, weight_bus_bits=bus, activation_tokens=act, result_tiles=tiles,
-                memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
+                ffn_qmm_tokens=ffn, qmm_outputs=outputs, qmm_simd_bits=simd, qu_lanes=lanes, vu_lanes=vu,
+                ln_lanes=vu, softmax_lanes=soft, weight_bus_bits=bus, activation_tokens=act,
+                result_tiles=tiles, memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
                 memory_latency_cycles=64, sequences_in_flight=2,
                 v_channels=_v_channels(mha, lanes), lut_table_words=0,
             )  # fmt: skip
@@ -227,8 +229,6 @@ def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area
     faults = shape_faults(config, shape) or rtl_faults(config)
     if faults:
         return faults[0].split(":")[0]
-    if config.binary_macs_per_cycle > limits.max_lut_share * limits.lut:
-        return f"exceeds {limits.name} in lut share with its arrays alone"
     used = total(area(config, limits.uram > 0))
     if fits(used, limits):
         return used
@@ -237,10 +237,24 @@ def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area
     return f"exceeds {limits.name} in {short[0] if short else 'lut share'}"
 
 
+def _least_ln_lanes(
+    config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits
+) -> AcceleratorConfig:
+    """The config with as few lanes of LN as take three quarters of its interval at most."""
+    enough = 0.75 * bound(config, shape, length, limits).cycles
+    lanes = config.ln_lanes
+    while lanes > 2 and shape.layers * length * ceil(2 * shape.hidden / lanes) <= enough:
+        lanes //= 2
+    return config.model_copy(update={"ln_lanes": lanes})
+
+
 def _fitting(
-    config: AcceleratorConfig, shape: ModelShape, limits: Limits
+    config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits
 ) -> tuple[AcceleratorConfig, Area | str]:
-    """The config and `_judge` of it; with its small tables in LUTs where block RAM is what it exceeds."""
+    """The config and `_judge` of it: LN no faster than needed, small tables in LUTs where BRAM is short."""
+    if config.binary_macs_per_cycle > limits.max_lut_share * limits.lut:
+        return config, f"exceeds {limits.name} in lut share with its arrays alone"
+    config = _least_ln_lanes(config, shape, length, limits)
     verdict = _judge(config, shape, limits)
     if verdict != f"exceeds {limits.name} in bram36":
         return config, verdict
@@ -262,7 +276,7 @@ def search(
     excluded: dict[str, int] = {}
     ranked: list[tuple[float, float, AcceleratorConfig]] = []
     for given in _grid(shape, length, limits, min(bus, 512)):
-        config, verdict = _fitting(given, shape, limits)
+        config, verdict = _fitting(given, shape, length, limits)
         if isinstance(verdict, str):
             excluded[verdict] = excluded.get(verdict, 0) + 1
             continue

@@ -83,7 +83,8 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
         acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2),
         kv_words=max(kv_words, 2), w_tiles=config.weight_planes * hidden_tiles,
-        kv_tiles=max(token_tiles, head_tiles), bus_bits=config.weight_bus_bits, kv_bits=64 * min(config.result_lanes, 8),
+        kv_tiles=max(token_tiles, head_tiles), bus_bits=config.weight_bus_bits,
+        kv_bits=64 * min(config.result_lanes, 8),
         a_tokens=config.activation_tokens, out_lanes=config.result_lanes, result_tiles=config.result_tiles,
         jobs=2 * config.max_heads + 4, structural=1,
     )  # fmt: skip

@@ -23,7 +23,15 @@ from batflow.hls.verilator import RTL_FOLDER, AxisPort, Module
 
 PACKAGES = ("qmm_pkg", "vector_pkg", "softmax_pkg", "bat_pkg", "registers_pkg", "image_pkg", "layer_pkg")
 READER = ("axis_skid", "sync_fifo", "axi_reader")
-FEEDS = ("axis_register", "read_splitter", "beat_words", "constant_feed", "scale_feed", "norm_feed", "job_broadcast")
+FEEDS = (
+    "axis_register",
+    "read_splitter",
+    "beat_words",
+    "constant_feed",
+    "scale_feed",
+    "norm_feed",
+    "job_broadcast",
+)
 FRONT = ("descriptor_reader", "section_reads", "layer_front")
 PROGRAM_BITS = 216
 

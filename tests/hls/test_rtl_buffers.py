@@ -35,7 +35,16 @@ SIZES = {
 }
 NAMES = pytest.mark.parametrize("name", list(SIZES))
 _SOURCES = (
-    *("qmm_pkg", "bat_pkg", "plane_pkg", "axis_skid", "axis_register", "sync_fifo", "side_credit", "plane_buffer"),
+    *(
+        "qmm_pkg",
+        "bat_pkg",
+        "plane_pkg",
+        "axis_skid",
+        "axis_register",
+        "sync_fifo",
+        "side_credit",
+        "plane_buffer",
+    ),
     *("plane_writer", "plane_reader", "act_feeder", "kv_feeder", "tile_transpose"),
 )
 WRITERS = ("x", "q", "p", "ctx", "k", "v")

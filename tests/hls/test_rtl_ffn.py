@@ -22,10 +22,28 @@ from .programs import random_program
 
 BUILDS = {
     "odd": FfnBuild(
-        tokens=3, outputs=8, simd=64, lanes=4, vu_lanes=4, qu_lanes=4, parts=2, a_tokens=1, bus_bits=128, lut_words=64
+        tokens=3,
+        outputs=8,
+        simd=64,
+        lanes=4,
+        vu_lanes=4,
+        qu_lanes=4,
+        parts=2,
+        a_tokens=1,
+        bus_bits=128,
+        lut_words=64,
     ),
     "single": FfnBuild(
-        tokens=1, outputs=16, simd=64, lanes=2, vu_lanes=4, qu_lanes=8, parts=2, a_tokens=1, bus_bits=512, max_ffn=260
+        tokens=1,
+        outputs=16,
+        simd=64,
+        lanes=2,
+        vu_lanes=4,
+        qu_lanes=8,
+        parts=2,
+        a_tokens=1,
+        bus_bits=512,
+        max_ffn=260,
     ),
     "binary": FfnBuild(
         tokens=4,

@@ -28,12 +28,32 @@ from .programs import random_program
 
 BUILDS = {
     "odd": MhaBuild(
-        tokens=3, outputs=16, simd=64, lanes=2, vu_lanes=4, qu_lanes=8, softmax_lanes=2, parts=2, a_tokens=1, bus_bits=128,
-        max_tokens=70, v_channels=8,
+        tokens=3,
+        outputs=16,
+        simd=64,
+        lanes=2,
+        vu_lanes=4,
+        qu_lanes=8,
+        softmax_lanes=2,
+        parts=2,
+        a_tokens=1,
+        bus_bits=128,
+        max_tokens=70,
+        v_channels=8,
     ),  # fmt: skip
     "wide": MhaBuild(
-        tokens=4, outputs=8, simd=128, lanes=4, vu_lanes=4, qu_lanes=4, softmax_lanes=4, parts=2, a_tokens=2, bus_bits=64,
-        result_tiles=2, v_channels=2,
+        tokens=4,
+        outputs=8,
+        simd=128,
+        lanes=4,
+        vu_lanes=4,
+        qu_lanes=4,
+        softmax_lanes=4,
+        parts=2,
+        a_tokens=2,
+        bus_bits=64,
+        result_tiles=2,
+        v_channels=2,
     ),  # fmt: skip
     "binary": MhaBuild(
         tokens=1,
