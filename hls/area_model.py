@@ -125,7 +125,7 @@ def memory(width: int, depth: int, uram: bool = False) -> Area:
 
 def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
     worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
-    return max(worst.bit_length() + 1, 17)
+    return worst.bit_length() + 1
 
 
 def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:

@@ -40,6 +40,7 @@ class SoftmaxConfig:
     score_bits: int = 32
     rows: int = 4
     divide_steps: int = 2
+    dividers: int = 1
 
     def __post_init__(self) -> None:
         small = {name: value for name, value in asdict(self).items() if value < 1}
@@ -80,15 +81,17 @@ def softmax_module(config: SoftmaxConfig) -> Module:
 def softmax_cycles(config: SoftmaxConfig, shapes: Sequence[tuple[int, int]]) -> int:
     """Clocks for jobs of (rows, keys) sent back to back without stalls; the formula of ``softmax.sv``."""
     division = QUOTIENT_BITS // config.divide_steps
-    # Clock after the last beat of each pass, of the rows so far; start of the last division.
-    loaded, exponents, levels, divided = [2], [0, 0], [0] * config.rows, -division
+    # Clock after the last beat of each pass, of the rows so far; start of the last divisions.
+    loaded, exponents, levels = [2], [0, 0], [0] * config.rows
+    divided = [-division - 1] * config.dividers
     for rows, keys in shapes:
         n = config.beats(keys)
         for _ in range(rows):
             loaded.append(max(loaded[-1], exponents[-2]) + n)
             exponents.append(max(loaded[-1], exponents[-1], levels[-config.rows]) + n)
-            divided = max(exponents[-1] + 7, divided + division + 1)
-            levels.append(max(divided + division + 2, levels[-1]) + n)
+            start = max(exponents[-1] + 7, divided[-1] + 1, divided[-config.dividers] + division + 1)
+            divided.append(start)
+            levels.append(max(start + division + 2, levels[-1]) + n)
     return levels[-1] + 5
 
 

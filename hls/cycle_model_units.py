@@ -36,17 +36,19 @@ class Softmax:
         steps = 1 if words >= 25 else 2 if words >= 13 else 3 if words >= 9 else 4
         rows = ceil_div(2 * words + QUOTIENT_BITS // steps + 9, words)
         self.division = QUOTIENT_BITS // steps
+        dividers = ceil_div(self.division + 1, words)
         self._loaded = 2
         self._exponents = deque([0, 0], maxlen=2)
         self._levels = deque([0] * rows, maxlen=rows)
-        self._divided = -self.division
+        self._divided = deque([-self.division - 1] * dividers, maxlen=dividers)
 
     def row(self, there: int, words: int) -> int:
         """Clock after a row's last probability; its scores are there from ``there`` on."""
         self._loaded = max(self._loaded, self._exponents[0], there) + words
         self._exponents.append(max(self._loaded, self._exponents[-1], self._levels[0]) + words)
-        self._divided = max(self._exponents[-1] + 7, self._divided + self.division + 1)
-        self._levels.append(max(self._divided + self.division + 2, self._levels[-1]) + words)
+        free = max(self._divided[-1] + 1, self._divided[0] + self.division + 1)
+        self._divided.append(max(self._exponents[-1] + 7, free))
+        self._levels.append(max(self._divided[-1] + self.division + 2, self._levels[-1]) + words)
         return self._levels[-1] + 5
 
     @property

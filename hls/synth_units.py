@@ -62,7 +62,7 @@ class UnitJob:
 
 def _acc_bits(length: int, act_bits: int, weight_bits: int) -> int:
     worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
-    return max(worst.bit_length() + 1, 17)
+    return worst.bit_length() + 1
 
 
 def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:

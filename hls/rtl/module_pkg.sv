@@ -31,7 +31,7 @@ package module_pkg;
   function automatic int unsigned acc_bits(int unsigned length, int unsigned a_bits, int unsigned w_bits);
     longint unsigned worst;
     worst = 64'(length) * 64'((1 << a_bits) - 1) * 64'((1 << w_bits) - 1);
-    return larger($clog2(worst + 1) + 1, 17);
+    return $clog2(worst + 1) + 1;
   endfunction
 
   // Row buffers of LN that hide its root behind rows of `words` beats (layernorm.sv).

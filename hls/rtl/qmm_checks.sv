@@ -42,8 +42,8 @@ module qmm_checks #(
   if (A_BITS < 1 || A_BITS > 8 || W_BITS < 1 || W_BITS > 8) begin : g_bits
     $error("qmm_engine: A_BITS %0d and W_BITS %0d must be 1..8", A_BITS, W_BITS);
   end
-  if (ACC_BITS > 32 || ACC_BITS < 17 || 64'(ACC_BITS) < 64'($clog2(WORST + 1)) + 1) begin : g_acc
-    $error("qmm_engine: ACC_BITS %0d must be %0d..32 (at least 17) for SIMD %0d, A_BITS %0d, K_WORDS %0d; W_BITS %0d, KV_K_WORDS %0d",
+  if (ACC_BITS > 32 || 64'(ACC_BITS) < 64'($clog2(WORST + 1)) + 1) begin : g_acc
+    $error("qmm_engine: ACC_BITS %0d must be %0d..32 for SIMD %0d, A_BITS %0d, K_WORDS %0d; W_BITS %0d, KV_K_WORDS %0d",
            ACC_BITS, $clog2(WORST + 1) + 1, SIMD, A_BITS, K_WORDS, W_BITS, KV_K_WORDS);
   end
   if (K_WORDS < 1 || KV_K_WORDS < 1 || K_WORDS * SIMD > 65536 || KV_K_WORDS * SIMD > 65536) begin : g_rows

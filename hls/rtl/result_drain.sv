@@ -13,7 +13,7 @@ module result_drain
 #(
     parameter int unsigned TOKENS,
     parameter int unsigned OUTPUTS,
-    parameter int unsigned ACC_BITS,         // 17 to 32
+    parameter int unsigned ACC_BITS,         // up to 32
     parameter int unsigned ACT_SUM_BITS,     // of sum A, at most ACC_BITS
     parameter int unsigned WEIGHT_SUM_BITS,  // of sum B, at most ACC_BITS
     parameter int unsigned LANES             // results per beat, divides OUTPUTS

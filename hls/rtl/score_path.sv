@@ -8,8 +8,8 @@
 // C of head h - 2, so that one's probabilities have been read by then (bat_mha.sv, "Hazards").
 // `waiting`: scores of a head have come whose probabilities are not all written.
 // `error`: softmax has an error code, until reset. II = 1 beat in and out; cycles and latency: tile_reorder.sv,
-// softmax.sv. Divider and rows of exponentials are sized so that many rows of MAX_TOKENS keys take their
-// beats alone, up to 4 quotient bits a clock. Source: ours.
+// softmax.sv. Dividers and rows of exponentials are sized so that many rows of MAX_TOKENS keys take their
+// beats alone. Source: ours.
 module score_path
   import bat_pkg::*;
   import module_pkg::*;
@@ -48,6 +48,7 @@ module score_path
   localparam int unsigned WORDS = up(MAX_TOKENS, LANES);
   localparam int unsigned STEPS = (WORDS >= 25) ? 1 : (WORDS >= 13) ? 2 : (WORDS >= 9) ? 3 : 4;
   localparam int unsigned ROWS = up(2 * WORDS + 24 / STEPS + 9, WORDS);
+  localparam int unsigned DIVIDERS = up(24 / STEPS + 1, WORDS);
 
   // One queue a stage: the reorder is through with a head before softmax is.
   typedef struct packed {
@@ -97,7 +98,8 @@ module score_path
   logic [8*LANES-1:0] p;
   logic [2:0] error_code;
   softmax #(
-      .LANES(LANES), .MAX_KEYS(MAX_TOKENS), .SCORE_BITS(SCORE_BITS), .ROWS(ROWS), .DIVIDE_STEPS(STEPS)
+      .LANES(LANES), .MAX_KEYS(MAX_TOKENS), .SCORE_BITS(SCORE_BITS), .ROWS(ROWS), .DIVIDE_STEPS(STEPS),
+      .DIVIDERS(DIVIDERS)
   ) u_softmax (
       .clk, .rst_n,
       .s_axis_c_tvalid(config_valid), .s_axis_c_tready(config_ready), .s_axis_c_tdata(head_config),

@@ -16,14 +16,14 @@
 //
 // PARALLELISM. Each pass works on a row of its own, II = 1 beat per clock; two rows of scores and
 // ROWS rows of exponentials are held. Many rows of n = ceil(keys/LANES) beats, with a division of
-// d = 24/DIVIDE_STEPS clocks, take max(n, d + 1, (2n + d + 9)/ROWS) clocks each.
+// d = 24/DIVIDE_STEPS clocks, take max(n, (d + 1)/DIVIDERS, (2n + d + 9)/ROWS) clocks each.
 //
 // CYCLES, without stalls, from the first clock with TVALID on both inputs to the last beat taken,
 // both counted. For row r of n_r beats, over all jobs, the clocks of the first beat of each pass
 // (those before the first row: -infinity):
 //   load_r = max(2, load_{r-1} + n_{r-1}, exp_{r-2} + n_{r-2})
 //   exp_r  = max(load_r + n_r, exp_{r-1} + n_{r-1}, out_{r-ROWS} + n_{r-ROWS})
-//   div_r  = max(exp_r + n_r + 7, div_{r-1} + d + 1)
+//   div_r  = max(exp_r + n_r + 7, div_{r-1} + 1, div_{r-DIVIDERS} + d + 1)
 //   out_r  = max(div_r + d + 2, out_{r-1} + n_{r-1})
 //   total  = out_last + n_last + 5
 // One row: total = 3n + d + 16. hls/cosim_softmax.py computes this; tests hold the simulation to it.
@@ -34,7 +34,8 @@ module softmax
     parameter int unsigned MAX_KEYS,      // longest row, 1..65535
     parameter int unsigned SCORE_BITS,    // two's complement width that holds every score, 2..32
     parameter int unsigned ROWS,          // rows of exponentials, >= 2
-    parameter int unsigned DIVIDE_STEPS   // quotient bits a clock, divides 24
+    parameter int unsigned DIVIDE_STEPS,  // quotient bits a clock of a divider, divides 24
+    parameter int unsigned DIVIDERS = 1   // that take rows in turn
 ) (
     input  logic                clk,
     input  logic                rst_n,  // synchronous, active low
@@ -65,6 +66,9 @@ module softmax
   end
   if (ROWS < 2) begin : g_check_rows
     $error("softmax: ROWS %0d must be at least 2", ROWS);
+  end
+  if (DIVIDERS < 1) begin : g_check_dividers
+    $error("softmax: DIVIDERS %0d must be at least 1", DIVIDERS);
   end
   if (DIVIDE_STEPS < 1 || QUOTIENT_BITS % DIVIDE_STEPS != 0) begin : g_check_steps
     $error("softmax: DIVIDE_STEPS %0d must divide %0d", DIVIDE_STEPS, QUOTIENT_BITS);
@@ -242,7 +246,8 @@ module softmax
       .ROWS(ROWS),
       .ROW_BITS(ROW_BITS),
       .SUM_BITS(SUM_BITS),
-      .STEPS(DIVIDE_STEPS)
+      .STEPS(DIVIDE_STEPS),
+      .DIVIDERS(DIVIDERS)
   ) u_reciprocal (
       .clk,
       .rst_n,

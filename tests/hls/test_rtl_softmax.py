@@ -34,6 +34,7 @@ from .rtl_engines import require_verilator
 # two; one lane with the fastest divider and the fewest rows.
 CONFIGS = {
     "demo": SoftmaxConfig(),
+    "wide": SoftmaxConfig(lanes=16, max_keys=32, score_bits=24, rows=10, divide_steps=4, dividers=4),
     "odd": SoftmaxConfig(lanes=3, max_keys=50, score_bits=21, rows=3, divide_steps=1),
     "serial": SoftmaxConfig(lanes=1, max_keys=19, score_bits=32, rows=2, divide_steps=24),
 }
