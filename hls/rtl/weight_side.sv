@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One weight input of the QMM engine: register slice and block_loader. What is written stands one clock behind a
-// beat; the beat itself is at hand with `take`, for a register that both inputs share (weight_memory.sv).
+// One weight input of the QMM engine: register and block_loader. What is written stands one clock behind a beat; the
+// beat itself is at hand with `take`, for a register that both inputs share (weight_memory.sv). `hold` must come from
+// registers: a beat waits in that clock, and the input's ready looks through to it.
 module weight_side
   import qmm_pkg::*;
 #(
@@ -64,7 +65,7 @@ module weight_side
     assign beat_ready = ready && !hold;
     assign take       = beat_valid && beat_ready;
 
-    axis_skid #(
+    axis_register #(
         .WIDTH(BEAT_BITS + 1)
     ) u_slice (
         .clk,
