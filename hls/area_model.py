@@ -140,22 +140,19 @@ def _sum_bits(length: int, planes: int) -> int:
     return (length * ((1 << planes) - 1)).bit_length() + 1
 
 
-def row_sums(members: int, width: int, ring: int, columns: int, words: int, planes: int, length: int) -> Area:
-    """Sums of rows of at most ``length`` bits beside a loader (``rtl/row_sums.sv``), and what it tells them.
+def row_sums(
+    members: int, width: int, slots: int, columns: int, words: int, planes: int, length: int, slices: int = 1
+) -> Area:
+    """Sums of rows of at most ``length`` bits beside a loader, by the parameters of ``rtl/row_sums.sv``.
 
-    A bit of a term chooses among the places of its plane, and takes a LUT more for the sign.
+    A bit of a term chooses among the places of its plane and takes the sign: about two LUTs a plane.
     """
     bits, count = _sum_bits(length, planes), width.bit_length()
-    shifted = count + planes - 1
-    term = (
-        count + 1 if planes == 1 else ceil_div(shifted * (planes + 1), 4) if planes < 4 else 3 * shifted // 2
-    )
-    queued = ring - 1 >= 3  # in shift registers of LUTs
-    lut = popcount_luts(width, False) + term + bits * (1 + queued)
-    ff = popcount_ffs(width, False) + shifted + 1 + bits * (1 if queued else ring)
-    kept = memory(members * bits, 2 * words) * columns
-    held = 0 if kept.bram36 else members * columns * bits
-    return kept + Area(lut=members * lut + 35, ff=members * ff + held + 25)
+    lut = popcount_luts(width, False) + count + 2 * planes + bits
+    ff = popcount_ffs(width, False) + count + planes + bits
+    kept = memory(members // slices * bits, words) * columns
+    held = 0 if kept.bram36 else members // slices * columns * bits
+    return lut_memory(members * bits, slots) + kept + Area(lut=members * lut, ff=members * ff + held)
 
 
 def _sums(config: AcceleratorConfig, tokens: int, words: int, rows: int, kv_rows: int) -> Area:
@@ -163,21 +160,21 @@ def _sums(config: AcceleratorConfig, tokens: int, words: int, rows: int, kv_rows
 
     ``rows``, ``kv_rows``: most outputs of a job with weights of memory, and with an operand on chip.
     """
-    simd, outputs, length = config.qmm_simd_bits, config.qmm_outputs, words * config.qmm_simd_bits
-    bus, kv_bits = config.weight_bus_bits, 64 * min(outputs, config.result_lanes, 8)
-    slices = tokens // config.activation_tokens
-    bits = _sum_bits(length, 1)
-    sums = row_sums(config.activation_tokens, simd, slices, slices, 1, config.max_bits, length)
-    sums += row_sums(bus // 64, 64, 1024 // bus, 64 * outputs // bus, ceil_div(rows, outputs), 1, length)
-    if kv_rows:
-        bits = _sum_bits(length, config.max_bits)
-        columns = 64 * outputs // kv_bits
-        tiles = ceil_div(kv_rows, outputs)
-        sums += row_sums(kv_bits // 64, 64, 1024 // kv_bits, columns, tiles, config.max_bits, length)
-        sums += Area(lut=outputs * bits)
-    stored = tokens * _sum_bits(length, config.max_bits) + outputs * bits
+    outputs, length = config.qmm_outputs, words * config.qmm_simd_bits
+    groups = tokens // config.activation_tokens
+    acts = row_sums(
+        config.activation_tokens, config.qmm_simd_bits, groups, groups, 2, config.max_bits, length
+    )
+    planes = config.max_bits if kv_rows else 1
+    beats = [config.weight_bus_bits, _kv_bits(config)] if kv_rows else [config.weight_bus_bits]
+    wide, narrow = max(beats), min(beats)
+    slots, tiles = sum(1024 // beat for beat in beats), ceil_div(rows, outputs) + ceil_div(kv_rows, outputs)
+    weights = row_sums(
+        wide // 64, 64, slots, 64 * outputs // narrow, 2 * tiles, planes, length, wide // narrow
+    )
+    stored = tokens * _sum_bits(length, config.max_bits) + outputs * _sum_bits(length, planes)
     store = Area(ff=stored) if config.result_tiles == 1 else memory(stored, config.result_tiles)
-    return sums + store + Area(ff=stored)
+    return acts + weights + store + Area(ff=stored)
 
 
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
@@ -190,26 +187,29 @@ def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     return store + Area(lut=choice + 51 * lanes, ff=bits + 80 * lanes)
 
 
+def _kv_bits(config: AcceleratorConfig) -> int:
+    """Bits of a beat of K or V."""
+    return 64 * min(config.qmm_outputs, config.result_lanes, 8)
+
+
 def _operands(
     config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
 ) -> Area:
-    """Activation, weight and K/V buffers of an engine, loaders, slices, row sums, the choice of operand."""
+    """Activation buffer, one buffer of weights and K/V, their loaders, registers and row sums."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
     )
-    group = min(outputs, config.weight_bus_bits // 64)
-    weights = memory(64 * group, 2 * weight_words, uram) * (outputs // group * simd // 64)
-    kv_group = min(outputs, config.result_lanes, 8)
-    kv = memory(64 * kv_group, 2 * kv_words, uram) * (outputs // kv_group * simd // 64)
-    slices = config.activation_tokens * simd + config.weight_bus_bits
+    beats = [config.weight_bus_bits, _kv_bits(config)] if kv_words else [config.weight_bus_bits]
+    wide, narrow = max(beats), min(beats)
+    columns = 64 * outputs // narrow * simd // 64
+    weights = memory(narrow, 2 * (weight_words + kv_words), uram) * columns
     rows = config.weight_planes * (config.max_hidden if kv_words else max(config.max_hidden, config.max_ffn))
     kv_rows = max(config.max_tokens, config.head_channels) if kv_words else 0
-    once = ENGINE + Area(lut=slices, ff=4 * slices) + _sums(config, tokens, words, rows, kv_rows)
-    if not kv_words:
-        return act + weights + once
-    choice = Area(lut=outputs * simd + 64 * kv_group, ff=4 * 64 * kv_group, dsp=1)
-    return act + weights + kv + once + choice
+    held = config.activation_tokens * simd + sum(beats) + 2 * wide
+    once = ENGINE + Area(ff=held) + _sums(config, tokens, words, rows, kv_rows)
+    choice = Area(lut=wide + 150, ff=150, dsp=1) if kv_words else Area()
+    return act + weights + once + choice
 
 
 def _planes(

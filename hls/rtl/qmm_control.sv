@@ -35,7 +35,7 @@ module qmm_control
     output logic                      act_bank,
     output logic                      weight_bank,
     output logic                      kv_bank,
-    output logic                      on_chip,       // the step's weights are in the K/V buffer
+    output logic                      on_chip,       // the step's weights are K or V
     output logic                      act_release,   // the banks' contents are done with
     output logic                      weight_release,
     output logic                      kv_release,

@@ -11,8 +11,9 @@
 //
 // PARALLELISM. Each clock one step: TOKENS x OUTPUTS units of SIMD bits, one plane pair. II = 1 step,
 // without a bubble between tiles and jobs while operands and room for results are there.
-// Weights are loaded once and serve all token tiles of the job. Each of the two weight buffers holds
-// two jobs, the activation buffer two token tiles, the result store RESULT_TILES output tiles.
+// Weights are loaded once and serve all token tiles of the job. The weight memory holds two jobs of
+// each input and takes a beat of one a clock, on-chip ones first; the activation buffer holds two
+// token tiles, the result store RESULT_TILES output tiles.
 //
 // JOBS AND BEATS: qmm_pkg.sv. CYCLES, to the clock: hls/qmm_cycles.py. One job alone, with
 // c = planes * planes * k_words steps of an output tile, d = TOKENS*OUTPUTS/OUT_LANES result beats, W
