@@ -154,7 +154,7 @@ def test_closed_forms_of_the_header(name: str) -> None:
         n = config.beats(keys)
         assert softmax_cycles(config, [(1, keys)]) == 3 * n + division + 16
         many = softmax_cycles(config, [(4000, keys)]) - softmax_cycles(config, [(1000, keys)])
-        rate = max(n, division + 1, (2 * n + division + 9) / config.rows)
+        rate = max(n, (division + 1) / config.dividers, (2 * n + division + 9) / config.rows)
         assert abs(many / 3000 - rate) < 0.01
 
 
