@@ -195,7 +195,7 @@ def _kv_bits(config: AcceleratorConfig) -> int:
 def _operands(
     config: AcceleratorConfig, tokens: int, words: int, weight_words: int, kv_words: int, uram: bool
 ) -> Area:
-    """Activation buffer, one buffer of weights and K/V, their loaders, registers and row sums."""
+    """Activation buffer, one buffer of weights and K/V, loaders, row sums, operand registers."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
@@ -206,7 +206,7 @@ def _operands(
     weights = memory(narrow, 2 * (weight_words + kv_words), uram) * columns
     rows = config.weight_planes * (config.max_hidden if kv_words else max(config.max_hidden, config.max_ffn))
     kv_rows = max(config.max_tokens, config.head_channels) if kv_words else 0
-    held = config.activation_tokens * simd + sum(beats) + 2 * wide
+    held = config.activation_tokens * simd + sum(beats) + 2 * wide + (tokens + outputs) * simd
     once = ENGINE + Area(ff=held) + _sums(config, tokens, words, rows, kv_rows)
     choice = Area(lut=wide + 150, ff=150, dsp=1) if kv_words else Area()
     return act + weights + once + choice
