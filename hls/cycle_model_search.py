@@ -18,6 +18,7 @@ from .bat_jobs import Build, Dimensions, module_build, module_jobs, section_comm
 from .bat_records import Job, Target, Work
 from .config import AcceleratorConfig
 from .cycle_model import ModelShape, predict
+from .cycle_model_module import COMPUTE
 from .cycle_model_units import STREAM_VALUES
 from .image import DESCRIPTOR_BYTES
 from .rtl_limits import MAX_V_CHANNELS, rtl_faults
@@ -28,7 +29,7 @@ OUTPUTS = (16, 32, 64, 128)
 SIMDS = (64, 128, 256, 512)
 LANES = (4, 8, 16, 32, 64)
 """Of QU; VU has all of them to a quarter, softmax all or half, LN as few as keep up."""
-RESULT_TILES = (1,)
+RESULT_TILES = (1, 2)
 ACTIVATION_TOKENS = (1, 2, 4)
 LUT_TABLE_WORDS = 128
 
@@ -120,7 +121,12 @@ def _clocks(job: Job, build: Build, config: AcceleratorConfig) -> tuple[float, f
     """(steps, result clocks) of a job; activations that load more slowly count as steps."""
     tiles = job.token_tiles * job.output_tiles
     loads = job.act_planes * job.k_words * build.tokens // config.activation_tokens * job.token_tiles
-    beats = tiles * build.tokens * build.outputs / build.lanes_of(job.target)
+    # A tile's place in the result store is free COMPUTE clocks after its last step at the earliest.
+    beats = tiles * max(
+        build.tokens * build.outputs / build.lanes_of(job.target), (COMPUTE + 1) / config.result_tiles
+    )
+    if job.target is Target.RESIDUAL:
+        beats = max(beats, job.rows * ceil(job.channels / build.lanes))
     if job.target is Target.V:
         writes = build.tokens / gcd(build.tokens, 64) / config.v_channels  # of a channel's tile
         beats = max(beats, job.token_tiles * job.channels * writes)
@@ -194,6 +200,8 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
     lanes_of = [(qu, qu // v, qu // s) for qu in LANES for v in (1, 2, 4) for s in (1, 2) if qu // v > 1]
     for (mha, ffn), outputs, simd, (lanes, vu, soft) in itertools.product(sides, OUTPUTS, SIMDS, lanes_of):
+        if planes * lanes > outputs:
+            continue
         for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
             yield AcceleratorConfig(
                 max_layers=shape.layers, max_hidden=shape.hidden, max_heads=shape.heads,
@@ -201,8 +209,8 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
                 max_bits=max(shape.bits.values()), weight_planes=planes, qmm_tokens=mha,
                 ffn_qmm_tokens=ffn, qmm_outputs=outputs, qmm_simd_bits=simd, qu_lanes=lanes, vu_lanes=vu,
                 ln_lanes=vu, softmax_lanes=soft, weight_bus_bits=bus, activation_tokens=act,
-                result_tiles=tiles, memory_bytes_per_cycle=limits.memory_bytes_per_cycle, clock_mhz=limits.clock_mhz,
-                memory_latency_cycles=64, sequences_in_flight=2,
+                result_tiles=tiles, memory_bytes_per_cycle=limits.memory_bytes_per_cycle,
+                clock_mhz=limits.clock_mhz, memory_latency_cycles=64, sequences_in_flight=2,
                 v_channels=_v_channels(mha, lanes), lut_table_words=0,
             )  # fmt: skip
 
@@ -240,12 +248,14 @@ def _judge(config: AcceleratorConfig, shape: ModelShape, limits: Limits) -> Area
 def _least_ln_lanes(
     config: AcceleratorConfig, shape: ModelShape, length: int, limits: Limits
 ) -> AcceleratorConfig:
-    """The config with as few lanes of LN as take three quarters of its interval at most."""
-    enough = 0.75 * bound(config, shape, length, limits).cycles
-    lanes = config.ln_lanes
-    while lanes > 2 and shape.layers * length * ceil(2 * shape.hidden / lanes) <= enough:
-        lanes //= 2
-    return config.model_copy(update={"ln_lanes": lanes})
+    """The config with as few lanes of LN as change its bound by a hundredth at most."""
+    enough = 1.01 * bound(config, shape, length, limits).cycles
+    while config.ln_lanes > 2:
+        fewer = config.model_copy(update={"ln_lanes": config.ln_lanes // 2})
+        if bound(fewer, shape, length, limits).cycles > enough:
+            break
+        config = fewer
+    return config
 
 
 def _fitting(

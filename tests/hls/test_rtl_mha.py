@@ -40,7 +40,7 @@ BUILDS = {
         bus_bits=128,
         max_tokens=70,
         v_channels=8,
-    ),  # fmt: skip
+    ),
     "wide": MhaBuild(
         tokens=4,
         outputs=8,
@@ -54,7 +54,7 @@ BUILDS = {
         bus_bits=64,
         result_tiles=2,
         v_channels=2,
-    ),  # fmt: skip
+    ),
     "binary": MhaBuild(
         tokens=1,
         outputs=8,
