@@ -35,7 +35,7 @@ module dyadic
 
   logic signed [SUM_BITS-1:0] total;
   logic signed [48-STEP:0] shifted;
-  logic sign, large, zeros, ones, unused;
+  logic sign, too_far, zeros, ones, unused;
 
   product_sum #(
       .A_BITS(A_BITS),
@@ -67,13 +67,13 @@ module dyadic
       .c(beside),
       .level(shifted),
       .sign,
-      .large,
+      .too_far,
       .zeros,
       .ones
   );
 
   assign level    = shifted[15:0];
-  assign negative = (ADD && large) ? sign : shifted[48-STEP];
-  assign outside  = large || (ADD ? !zeros && !ones : !(zeros && allow[0]) && !(ones && allow[1]));
+  assign negative = (ADD && too_far) ? sign : shifted[48-STEP];
+  assign outside  = too_far || (ADD ? !zeros && !ones : !(zeros && allow[0]) && !(ones && allow[1]));
   assign unused   = &{1'b0, shifted, sign, allow};
 endmodule

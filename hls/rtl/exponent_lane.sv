@@ -22,7 +22,7 @@ module exponent_lane
 
   logic signed [PRODUCT_BITS-1:0] total;
   logic signed [48-STEP:0] level;
-  logic kept, sign, large, zeros, ones, unused;
+  logic kept, sign, too_far, zeros, ones, unused;
 
   if (SCORE_BITS <= 26) begin : g_narrow
     logic signed [47:0] product;
@@ -99,7 +99,7 @@ module exponent_lane
       .c('0),
       .level,
       .sign,
-      .large,
+      .too_far,
       .zeros,
       .ones
   );
@@ -113,6 +113,6 @@ module exponent_lane
       .out(kept)
   );
   assign x      = level[9:0];
-  assign none   = !kept || large || !zeros;
+  assign none   = !kept || too_far || !zeros;
   assign unused = &{1'b0, level, sign, ones};
 endmodule

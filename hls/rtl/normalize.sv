@@ -78,7 +78,7 @@ module normalize #(
       .c('0),
       .level,
       .sign(unused_fit[2]),
-      .large(unused_fit[3]),
+      .too_far(unused_fit[3]),
       .zeros(unused_fit[4]),
       .ones(unused_fit[5])
   );

@@ -67,7 +67,7 @@ module softmax_levels
     logic signed [47:0] product;
     logic signed [48-STEP:0] shifted;
     logic [1:0] unused_fit;
-    logic sign, large, zeros, ones, unused;
+    logic sign, too_far, zeros, ones, unused;
 
     dsp_mac #(
         .PRE(1'b0),
@@ -106,12 +106,12 @@ module softmax_levels
         .c((48'd1 << (5'(STEP - 1) + 5'(bits_2))) - 48'd1),
         .level(shifted),
         .sign,
-        .large,
+        .too_far,
         .zeros,
         .ones
     );
     assign low[l]   = shifted[7:0];
-    assign above[l] = large || !zeros;
+    assign above[l] = too_far || !zeros;
     assign unused   = &{1'b0, product, shifted, unused_fit, sign, ones};
   end
 

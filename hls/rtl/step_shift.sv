@@ -2,7 +2,7 @@
 // Arithmetic shift to the right by a run-time number of places: a multiplexer moves the value by `coarse`
 // times STEP places, and one DSP48E2 multiplies by factor = 2^(STEP-1-fine), so that the result stands at a
 // fixed place:  level = (value >> (BASE + STEP*coarse + fine)) + (c >> (STEP-1)).
-// The multiplexer moves only the sign and the bits that may reach the low KEEP bits. `large`: the shifted value
+// The multiplexer moves only the sign and the bits that may reach the low KEEP bits. `too_far`: the shifted value
 // has more than KEEP bits and a sign, and its lower bits are wrong; `sign` is that of the value in any case.
 // `zeros`, `ones`: the bits of the level from FIT up are all 0, all 1. With ADD 0 nothing is added and c is a
 // mask: the bits of {level, STEP-1 bits below it} where it is 0 are all 0, all 1.
@@ -24,7 +24,7 @@ module step_shift #(
     input  logic signed [47:0]         c,
     output logic signed [48-STEP:0]    level,
     output logic                       sign,
-    output logic                       large,
+    output logic                       too_far,
     output logic                       zeros,
     output logic                       ones
 );
@@ -65,7 +65,7 @@ module step_shift #(
       .clk,
       .enable,
       .in ({value[VALUE_BITS-1], beyond}),
-      .out({sign, large})
+      .out({sign, too_far})
   );
   dsp_mac #(
       .PRE(1'b0),
