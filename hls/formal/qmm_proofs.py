@@ -6,6 +6,7 @@ from __future__ import annotations
 from .runner import Mutation, Proof
 
 _LOADER = ("qmm_pkg", "block_loader", "bank_ring")
+_SUMS = ("qmm_pkg", "column_pkg", "popcount", "delay", "sdp_ram", "block_loader", "row_sums")
 _PATH = ("qmm_pkg", "sdp_ram", "tile_store", "result_drain")
 
 QMM = (
@@ -42,6 +43,24 @@ QMM = (
                 "upper ? address + plan.tile_words : address;",
                 "address;",
             ),
+        ),
+    ),
+    Proof(
+        "row_sums beside block_loader",
+        "a sum read four clocks after a step is that of the step's job",
+        "fv_row_sums",
+        _SUMS,
+        {"AFTER": 4},
+        depth=15,
+        cover=20,
+        mutations=(
+            Mutation(
+                "loaded a clock early",
+                "block_loader.sv",
+                "if (last_q) loaded[bank_q] <= 1'b1;",
+                "if (take && job_end) loaded[bank] <= 1'b1;",
+            ),
+            Mutation("goes on from the rows before", "row_sums.sv", "summed.first ? '0 : base[m]", "base[m]"),
         ),
     ),
     *(
