@@ -47,22 +47,23 @@ Case = dict[str, Any]
 
 def _config(
     tokens: int, ffn_tokens: int, outputs: int, simd: int, lanes: int, act: int, tiles: int, planes: int,
-    bits: int, bus: int, in_flight: int = 2, v_channels: int = 1,
+    bits: int, bus: int, in_flight: int = 2, v_channels: int = 1, others: tuple[int, int, int] | None = None,
 ) -> AcceleratorConfig:  # fmt: skip
+    vu, norm, softmax = others or (lanes, lanes, lanes)
     return AcceleratorConfig(
         max_layers=4, max_hidden=256, max_heads=8, max_ffn=512, max_tokens=64, max_bits=bits,
         weight_planes=planes, qmm_tokens=tokens, ffn_qmm_tokens=ffn_tokens, qmm_outputs=outputs,
-        qmm_simd_bits=simd, vu_lanes=lanes, ln_lanes=lanes, softmax_lanes=lanes, weight_bus_bits=bus,
+        qmm_simd_bits=simd, qu_lanes=lanes, vu_lanes=vu, ln_lanes=norm, softmax_lanes=softmax, weight_bus_bits=bus,
         activation_tokens=act, result_tiles=tiles, sequences_in_flight=in_flight, v_channels=v_channels,
     )  # fmt: skip
 
 
 BUILDS = {
-    "small": _config(4, 4, 16, 64, 8, 1, 4, 2, 4, 128),
+    "small": _config(4, 4, 16, 64, 8, 1, 4, 2, 4, 128, others=(8, 4, 8)),
     "narrow": _config(3, 5, 8, 128, 2, 1, 3, 2, 2, 64, v_channels=2),
-    "wide": _config(16, 8, 32, 64, 16, 4, 4, 1, 4, 512),
-    "tall": _config(8, 16, 32, 64, 8, 8, 4, 1, 1, 256),
-    "deep": _config(4, 8, 16, 256, 8, 4, 8, 1, 2, 128, 1, v_channels=2),
+    "wide": _config(16, 8, 32, 64, 16, 4, 4, 1, 4, 512, others=(8, 8, 16)),
+    "tall": _config(8, 16, 32, 64, 8, 8, 4, 1, 1, 256, others=(8, 8, 4)),
+    "deep": _config(4, 8, 16, 256, 8, 4, 8, 1, 2, 128, 1, v_channels=2, others=(4, 2, 8)),
     "eight": _config(2, 4, 16, 64, 8, 2, 2, 2, 8, 256, v_channels=8),
 }
 
@@ -87,7 +88,7 @@ class Run:
 def random_run(name: str, seed: int) -> Run:
     """Case ``seed`` of build ``name``."""
     config, rng = BUILDS[name], np.random.default_rng([seed, list(BUILDS).index(name)])
-    lanes = config.vu_lanes
+    lanes = config.result_lanes
     sizes = [(d, h) for d in (64, 96, 128, 192, 256) for h in (1, 2, 4, 8) if d // h % lanes == 0]
     hidden, heads = sizes[rng.integers(len(sizes))]
     kinds: list[WeightKind] = ["binary", "ternary", "wtws"] if config.weight_planes == 2 else ["binary"]
