@@ -180,7 +180,7 @@ def sustained(config: AcceleratorConfig, bits: int) -> tuple[int, float]:
 
 
 def board_figures() -> dict[str, Figure]:
-    """What the committed configs of boards reach: clocks by cosim, area by the area model, clock rate assumed."""
+    """What the committed configs of boards reach: clocks by cosim, area by its model, clock rate assumed."""
     found: dict[str, Figure] = {}
     wrong = 0
     for name, (board, bits) in TARGETS.items():

@@ -53,7 +53,8 @@ def _config(
     return AcceleratorConfig(
         max_layers=4, max_hidden=256, max_heads=8, max_ffn=512, max_tokens=64, max_bits=bits,
         weight_planes=planes, qmm_tokens=tokens, ffn_qmm_tokens=ffn_tokens, qmm_outputs=outputs,
-        qmm_simd_bits=simd, qu_lanes=lanes, vu_lanes=vu, ln_lanes=norm, softmax_lanes=softmax, weight_bus_bits=bus,
+        qmm_simd_bits=simd, qu_lanes=lanes, vu_lanes=vu, ln_lanes=norm, softmax_lanes=softmax,
+        weight_bus_bits=bus,
         activation_tokens=act, result_tiles=tiles, sequences_in_flight=in_flight, v_channels=v_channels,
     )  # fmt: skip
 
