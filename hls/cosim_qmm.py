@@ -42,17 +42,9 @@ _SOURCES = (
     *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "pair_compressor"),
     *("column_layer", "column_tree", "column_count", "popcount", "and_popcount"),
     *("plane_accumulator", "qmm_array", "axis_skid", "axis_register", "sdp_ram", "sync_fifo", "delay"),
-    *(
-        "row_sums",
-        "tile_buffer",
-        "word_counter",
-        "act_loader",
-        "block_loader",
-        "weight_buffer",
-        "weight_side",
-    ),
-    *("weight_memory", "tile_store", "result_drain", "qmm_compute", "qmm_control", "qmm_intake"),
-    *("qmm_checks", "qmm_engine"),
+    *("row_sums", "tile_buffer", "word_counter", "act_loader", "act_memory", "block_loader"),
+    *("weight_buffer", "weight_side", "weight_memory", "tile_store", "result_drain", "qmm_compute"),
+    *("qmm_control", "qmm_intake", "qmm_checks", "qmm_engine"),
 )
 
 

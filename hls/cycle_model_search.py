@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from math import ceil, gcd
 from typing import Any
 
-from .area_model import Area, area, total
+from .area_cells import Area
+from .area_model import area, total
 from .bat_jobs import Build, Dimensions, module_build, module_jobs, section_commands
 from .bat_records import Job, Target, Work
 from .config import AcceleratorConfig

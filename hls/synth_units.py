@@ -26,7 +26,16 @@ from .verilator import RTL_FOLDER, Module
 
 _ARRAY_PARAMETERS = ("TOKENS", "OUTPUTS", "SIMD", "ACC_BITS", "STRUCTURAL")
 _ARRAY = ("and_popcount", "plane_accumulator")
-_ENGINE = ("act_loader", "block_loader", "qmm_array", "qmm_compute", "qmm_control", "qmm_intake", "row_sums")
+_ENGINE = (
+    "act_loader",
+    "act_memory",
+    "block_loader",
+    "qmm_array",
+    "qmm_compute",
+    "qmm_control",
+    "qmm_intake",
+    "row_sums",
+)
 _STORES = ("result_drain", "sync_fifo", "tile_buffer", "tile_store")
 _WEIGHTS = ("weight_buffer", "weight_memory", "weight_side")
 _SHARED = ("axis_skid", "sdp_ram", "block_ram")

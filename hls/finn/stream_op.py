@@ -11,7 +11,7 @@ import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from qonnx.core.datatype import DataType
 
-from ..area_model import Area
+from ..area_cells import Area
 from ..packing import Int64
 
 DOMAIN = "finn.custom_op.fpgadataflow"

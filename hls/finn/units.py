@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from finn.custom_op.fpgadataflow import register_custom_op as register
 
-from ..area_model import LANE_COSTS, Area, memory
+from ..area_cells import Area, memory
+from ..area_model import LANE_COSTS
 from ..cosim_softmax import QUOTIENT_BITS
 from ..packing import Int64
 from ..program import Format, SoftmaxConstants

@@ -75,8 +75,6 @@ module qmm_engine
     output logic [2:0]               error_code
 );
   localparam bit HAS_KV = KV_WORDS != 0;
-  localparam int unsigned A_SLICES = TOKENS / A_TOKENS;
-  localparam int unsigned A_SLICE_BITS = (A_SLICES > 1) ? $clog2(A_SLICES) : 1;
   localparam int unsigned A_ADDRESS_BITS = $clog2(A_WORDS);
   localparam int unsigned W_ADDRESS_BITS = $clog2((W_WORDS > KV_WORDS) ? W_WORDS : KV_WORDS);
   localparam int unsigned W_ROWS = (W_TILES == 0) ? W_WORDS : W_TILES;
@@ -132,8 +130,6 @@ module qmm_engine
   logic w_job_valid, w_job_ready, kv_job_valid, kv_job_ready, a_job_valid, a_job_ready;
   logic compute_valid, compute_ready;
   config_t w_job, kv_job, a_job, compute_job;
-  logic unused;
-  assign unused = &{1'b0, a_job};
 
   qmm_intake #(
       .SIMD(SIMD),
@@ -258,100 +254,23 @@ module qmm_engine
   );
 
   // Activations.
-  logic a_valid, a_ready, a_last, a_write, a_write_bank;
-  logic [A_TOKENS*SIMD-1:0] a_data;
-  logic [A_ADDRESS_BITS-1:0] a_write_address, act_address;
-  logic [A_SLICE_BITS-1:0] a_write_slice;
+  logic [A_ADDRESS_BITS-1:0] act_address;
   logic [TOKENS-1:0][SIMD-1:0] a_word;
-  logic a_first, a_end, a_negative;
-  logic [3:0] a_plane;
-  logic [A_SLICES-1:0] a_store;  // the tile's last word of these tokens
   logic [TOKENS-1:0][A_SUM_BITS-1:0] a_sums;
-
-  axis_register #(
-      .WIDTH(A_TOKENS * SIMD + 1)
-  ) u_act_slice (
-      .clk,
-      .rst_n,
-      .in_valid (s_axis_a_tvalid),
-      .in_ready (s_axis_a_tready),
-      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
-      .out_valid(a_valid),
-      .out_ready(a_ready),
-      .out_data ({a_last, a_data})
-  );
-  act_loader #(
-      .SLICES(A_SLICES),
-      .WORDS (A_WORDS)
-  ) u_act_loader (
-      .clk,
-      .rst_n,
-      .halt,
-      .job_valid(a_job_valid),
-      .job_ready(a_job_ready),
-      .act_kind(a_job.act_kind),
-      .act_planes(a_job.act_planes),
-      .k_words(a_job.k_words),
-      .token_tiles(a_job.token_tiles),
-      .beat_valid(a_valid),
-      .beat_ready(a_ready),
-      .beat_last(a_last),
-      .release_valid(a_release),
-      .release_bank(a_bank),
-      .loaded(a_loaded),
-      .write(a_write),
-      .write_bank(a_write_bank),
-      .write_address(a_write_address),
-      .write_slice(a_write_slice),
-      .write_first(a_first),
-      .write_end(a_end),
-      .write_plane(a_plane),
-      .write_negative(a_negative),
-      .error(act_error)
-  );
-  tile_buffer #(
-      .BEAT_BITS(A_TOKENS * SIMD),
-      .SLICES(A_SLICES),
-      .WORDS(A_WORDS)
-  ) u_act_buffer (
-      .clk,
-      .write(a_write),
-      .write_bank(a_write_bank),
-      .write_address(a_write_address),
-      .write_slice(a_write_slice),
-      .write_data(a_data),
-      .read(issued.valid),
-      .read_bank(a_bank),
-      .read_address(act_address),
-      .word(a_word)
-  );
-
-  for (genvar s = 0; s < A_SLICES; s++) begin : g_store
-    assign a_store[s] = a_write && a_end && a_write_slice == A_SLICE_BITS'(s);
-  end
-  row_sums #(
-      .MEMBERS(A_TOKENS),
-      .WIDTH(SIMD),
-      .SLOTS(A_SLICES),
-      .SLICES(1),
-      .COLUMNS(A_SLICES),
-      .WORDS(2),
+  act_memory #(
+      .TOKENS(TOKENS),
+      .A_TOKENS(A_TOKENS),
+      .SIMD(SIMD),
       .PLANES(A_BITS),
+      .WORDS(A_WORDS),
       .SUM_BITS(A_SUM_BITS),
       .STRUCTURAL(STRUCTURAL)
-  ) u_act_sums (
-      .clk,
-      .beat(a_write),
-      .bits(a_data),
-      .slot(a_write_slice),
-      .first(a_first),
-      .negative(a_negative),
-      .plane(a_plane),
-      .store(a_store),
-      .word(a_write_bank),
-      .read(sum_read.read),
-      .read_word(sum_read.act_bank),
-      .sums(a_sums)
+  ) u_acts (
+      .clk, .rst_n, .halt, .job_valid(a_job_valid), .job_ready(a_job_ready), .job(a_job),
+      .s_axis_tvalid(s_axis_a_tvalid), .s_axis_tready(s_axis_a_tready), .s_axis_tdata(s_axis_a_tdata),
+      .s_axis_tlast(s_axis_a_tlast), .loaded(a_loaded), .bank(a_bank), .release_valid(a_release),
+      .read(issued.valid), .read_address(act_address), .word(a_word),
+      .sum_read(sum_read.read), .sum_bank(sum_read.act_bank), .sums(a_sums), .error(act_error)
   );
 
   // Compute: control -> buffers -> register -> array -> store -> drain.

@@ -9,16 +9,8 @@ from pathlib import Path
 import pytest
 
 from batflow.files import read_json
-from batflow.hls.area_model import (
-    LANE_COSTS,
-    Area,
-    area,
-    memory,
-    popcount_ffs,
-    popcount_luts,
-    total,
-    transpose,
-)
+from batflow.hls.area_cells import Area, memory, popcount_ffs, popcount_luts
+from batflow.hls.area_model import LANE_COSTS, area, total, transpose
 from batflow.hls.config import AcceleratorConfig
 from batflow.hls.synth_qor import TRANSPOSE
 from batflow.hls.synth_report import Resources, unit_from_json

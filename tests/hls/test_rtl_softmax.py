@@ -311,9 +311,8 @@ def test_lint_is_clean(name: str) -> None:
     module = softmax_module(CONFIGS[name])
     command = [str(find_verilator().program), "--lint-only", "-Wall", "--quiet", "--top-module", module.top]
     command += [f"-G{key}={value}" for key, value in module.parameters.items()]
-    result = subprocess.run(
-        [*command, *map(str, module.sources)], capture_output=True, text=True, check=False
-    )
+    command += map(str, module.sources)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
 
 
