@@ -30,8 +30,8 @@ LANE_COSTS: dict[str, tuple[Area, Area]] = {
 The line through LANES 2 (``benchmarks/qor``) and LANES 8 (``hls.synth.synthesize`` of the unit with 768
 channels and 24 accumulator bits, or 128 keys and 18 score bits; 25 at LANES 2).
 """
-ENGINE = Area(lut=1000, ff=1500, dsp=1)
-"""Loaders, queues and control of a QMM engine, whose slices and multiplexers are counted by their width."""
+ENGINE = Area(lut=1000, ff=600, dsp=1)
+"""Loaders, queues and control of a QMM engine; its registers and multiplexers are counted by their width."""
 TRANSPOSE = Area(lut=260, ff=300)
 """Walks of ``rtl/tile_transpose.sv``; a bit that it holds takes 0.55 LUTs to choose, by six syntheses."""
 MODULE_CONTROL = {
@@ -129,6 +129,7 @@ def _operands(
     rows = config.weight_planes * (config.max_hidden if kv_words else max(config.max_hidden, config.max_ffn))
     kv_rows = max(config.max_tokens, config.head_channels) if kv_words else 0
     held = config.activation_tokens * simd + sum(beats) + 2 * wide + (tokens + outputs) * simd
+    held += (tokens * (act.lut > 0) + outputs * (weights.lut > 0)) * simd  # memories of LUTs have a register
     once = ENGINE + Area(ff=held) + _sums(config, tokens, words, rows, kv_rows)
     choice = Area(lut=wide + 150, ff=150, dsp=1) if kv_words else Area()
     return act + weights + once + choice

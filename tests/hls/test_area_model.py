@@ -66,7 +66,7 @@ WHOLE = {
     ("u_mha/u_engine",): ("mha_array", "mha_results", "mha_operands"),
     ("u_ffn/u_engine",): ("ffn_array", "ffn_results", "ffn_operands"),
     ("u_mha/u_buffers", "u_mha/u_results"): ("mha_buffers", "mha_qu"),
-    ("u_ffn/u_feeder", "u_ffn/u_writer", "u_ffn/g_source[*].u_buffer"): ("ffn_buffers",),
+    ("u_ffn/u_feeder", "u_ffn/u_writer", "u_ffn/u_x", "u_ffn/u_mid"): ("ffn_buffers",),
     ("u_mha/u_scores",): ("softmax",),
     ("u_ffn/u_qu",): ("ffn_qu",),
     ("u_mha/u_tail", "u_ffn/u_tail"): ("mha_tail", "ffn_tail"),
