@@ -19,6 +19,8 @@ from .vector_protocol import NormConfig
 
 SOURCE = "estimate"
 
+_LANE_ACC = 24
+"""Accumulator bits of QU and VU in `LANE_COSTS`."""
 LANE_COSTS: dict[str, tuple[Area, Area]] = {
     "qu": (Area(lut=580, ff=671), Area(lut=63, ff=102, dsp=2)),
     "vu": (Area(lut=545, ff=751), Area(lut=85, ff=221, dsp=2)),
@@ -193,7 +195,7 @@ def _tail(config: AcceleratorConfig, tokens: int, acc: int, uram: bool) -> Area:
     tables = _tables(config, vu, words, config.weight_planes) + _tables(config, ln, row_words, 1)
     glue = _reorder(bits) + _stream(bits, (450, 0.6), (180, 3))
     glue += _split(config.result_lanes // vu, vu * acc) + _split(vu // ln, 16 * ln)
-    units = _lanes("vu", vu, config.weight_planes) + _lanes("layernorm", ln)
+    units = _lanes("vu", vu, config.weight_planes, acc // config.weight_planes) + _lanes("layernorm", ln)
     return kept + order + rows + units + tables + glue
 
 
@@ -202,10 +204,13 @@ def _split(parts: int, bits: int) -> Area:
     return Area(lut=ceil_div(parts - 1, 3) * bits)
 
 
-def _lanes(unit: str, lanes: int, parts: int = 1) -> Area:
-    """A unit with ``lanes``; QU and VU of two ``parts`` have a third multiplier a lane."""
+def _lanes(unit: str, lanes: int, parts: int = 1, acc: int = _LANE_ACC) -> Area:
+    """A unit with ``lanes``; QU and VU of two ``parts`` have a third multiplier a lane.
+
+    ``acc``: bits of a part, each of which waits in a register and a half on its way to its multiplier.
+    """
     once, lane = LANE_COSTS[unit]
-    return once + (lane + Area(dsp=parts - 1)) * lanes
+    return once + (lane + Area(ff=1.5 * parts * (acc - _LANE_ACC), dsp=parts - 1)) * lanes
 
 
 def _tables(config: AcceleratorConfig, lanes: int, words: int, parts: int) -> Area:
@@ -257,14 +262,15 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
         "mha_results": _results(config, mha_tokens, mha_acc),
         "mha_operands": _operands(config, mha_tokens, max(words, token_words), weights, kv_words, uram),
         "mha_buffers": buffers + transpose(config),
-        "mha_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(hidden, lanes), planes),
+        "mha_qu": _lanes("qu", lanes, planes, mha_acc)
+        + _tables(config, lanes, ceil_div(hidden, lanes), planes),
         "softmax": _lanes("softmax", soft) + scores,
         "mha_tail": _tail(config, mha_tokens, mha_acc * planes, uram),
         "ffn_array": _array(config, ffn_tokens, ffn_acc),
         "ffn_results": _results(config, ffn_tokens, ffn_acc),
         "ffn_operands": _operands(config, ffn_tokens, max(words, ffn_words), ffn_weights, 0, uram),
         "ffn_buffers": mid,
-        "ffn_qu": _lanes("qu", lanes, planes) + _tables(config, lanes, ceil_div(ffn, lanes), planes),
+        "ffn_qu": _lanes("qu", lanes, planes, ffn_acc) + _tables(config, lanes, ceil_div(ffn, lanes), planes),
         "ffn_tail": _tail(config, ffn_tokens, ffn_acc * planes, uram),
         "entries": _entry(config) * 2,
         "control": _control(config, "mha", mha_acc) + _control(config, "ffn", ffn_acc) + SHELL,
