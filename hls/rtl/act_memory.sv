@@ -58,7 +58,7 @@ module act_memory
       .out_data ({beat_last, data})
   );
   act_loader #(
-      .SLICES,
+      .SLICES(SLICES),
       .WORDS (WORDS)
   ) u_loader (
       .clk,
@@ -88,8 +88,8 @@ module act_memory
   );
   tile_buffer #(
       .BEAT_BITS(A_TOKENS * SIMD),
-      .SLICES,
-      .WORDS
+      .SLICES(SLICES),
+      .WORDS(WORDS)
   ) u_buffer (
       .clk,
       .write,
@@ -113,9 +113,9 @@ module act_memory
       .SLICES(1),
       .COLUMNS(SLICES),
       .WORDS(2),
-      .PLANES,
-      .SUM_BITS,
-      .STRUCTURAL
+      .PLANES(PLANES),
+      .SUM_BITS(SUM_BITS),
+      .STRUCTURAL(STRUCTURAL)
   ) u_sums (
       .clk,
       .beat(write),
