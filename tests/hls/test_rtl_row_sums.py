@@ -24,8 +24,8 @@ _ENGINE_AFTER = 4
 _SOURCES = (
     *("qmm_pkg", "column_pkg", "LUT6_2", "CARRY4", "compressor6", "full_adder", "column_layer"),
     *("column_tree", "column_count", "popcount", "delay", "sdp_ram", "sync_fifo", "axis_skid"),
-    *("axis_register", "row_sums", "word_counter", "act_loader", "block_loader"),
-    *("weight_buffer", "weight_side", "weight_memory"),
+    *("axis_register", "row_sums", "word_counter", "act_loader", "tile_buffer"),
+    *("act_memory", "block_loader", "weight_buffer", "weight_side", "weight_memory"),
 )
 
 

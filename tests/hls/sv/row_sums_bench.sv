@@ -21,7 +21,6 @@ module row_sums_bench
     parameter int unsigned SUM_BITS,
     parameter int unsigned AFTER,      // clocks from a tile's last step to the read of its sums; 4 in the engine
     parameter bit          STRUCTURAL,
-    localparam int unsigned A_SLICES = TOKENS / A_TOKENS,
     localparam int unsigned JOB_BITS = 96
 ) (
     input  logic                             clk,
@@ -174,80 +173,37 @@ module row_sums_bench
       .kv_error
   );
 
-  logic write, write_bank, first, complete, negative, a_valid, a_ready, a_last;
-  logic [A_TOKENS*SIMD-1:0] a_data;
-  logic [3:0] plane;
-  logic [((A_SLICES > 1) ? $clog2(A_SLICES) : 1)-1:0] slice;
-  logic [$clog2(A_WORDS)-1:0] unused_address;
   logic [TOKENS-1:0][SUM_BITS-1:0] act_sums;
-  axis_skid #(
-      .WIDTH(A_TOKENS * SIMD + 1)
-  ) u_act_slice (
-      .clk,
-      .rst_n,
-      .in_valid (s_axis_a_tvalid),
-      .in_ready (s_axis_a_tready),
-      .in_data  ({s_axis_a_tlast, s_axis_a_tdata}),
-      .out_valid(a_valid),
-      .out_ready(a_ready),
-      .out_data ({a_last, a_data})
-  );
-  act_loader #(
-      .SLICES(A_SLICES),
-      .WORDS (A_WORDS)
-  ) u_act_loader (
+  logic [TOKENS-1:0][SIMD-1:0] unused_act_word;
+  act_memory #(
+      .TOKENS(TOKENS),
+      .SIMD(SIMD),
+      .A_TOKENS(A_TOKENS),
+      .WORDS(A_WORDS),
+      .PLANES(A_BITS),
+      .SUM_BITS(SUM_BITS),
+      .STRUCTURAL(STRUCTURAL)
+  ) u_acts (
       .clk,
       .rst_n,
       .halt(error_code != '0),
       .job_valid(queued[2]),
       .job_ready(taken[2]),
-      .act_kind(job[2].act_kind),
-      .act_planes(job[2].act_planes),
-      .k_words(job[2].k_words),
-      .token_tiles(job[2].token_tiles),
-      .beat_valid(a_valid),
-      .beat_ready(a_ready),
-      .beat_last(a_last),
-      .release_valid(issue && outputs_end),
-      .release_bank(act_bank),
+      .job(job[2]),
+      .s_axis_tvalid(s_axis_a_tvalid),
+      .s_axis_tready(s_axis_a_tready),
+      .s_axis_tdata(s_axis_a_tdata),
+      .s_axis_tlast(s_axis_a_tlast),
       .loaded(act_loaded),
-      .write,
-      .write_bank,
-      .write_address(unused_address),
-      .write_slice(slice),
-      .write_first(first),
-      .write_end(complete),
-      .write_plane(plane),
-      .write_negative(negative),
+      .bank(act_bank),
+      .release_valid(issue && outputs_end),
+      .read(1'b0),
+      .read_address('0),
+      .word(unused_act_word),
+      .sum_read(sum_read.read),
+      .sum_bank(sum_read.act_bank),
+      .sums(act_sums),
       .error(act_error)
-  );
-  logic [A_SLICES-1:0] store;
-  for (genvar s = 0; s < A_SLICES; s++) begin : g_store
-    assign store[s] = write && complete && 32'(slice) == s;
-  end
-  row_sums #(
-      .MEMBERS(A_TOKENS),
-      .WIDTH(SIMD),
-      .SLOTS(A_SLICES),
-      .SLICES(1),
-      .COLUMNS(A_SLICES),
-      .WORDS(2),
-      .PLANES(A_BITS),
-      .SUM_BITS(SUM_BITS),
-      .STRUCTURAL(STRUCTURAL)
-  ) u_act_sums (
-      .clk,
-      .beat(write),
-      .bits(a_data),
-      .slot(slice),
-      .first,
-      .negative,
-      .plane,
-      .store,
-      .word(write_bank),
-      .read(sum_read.read),
-      .read_word(sum_read.act_bank),
-      .sums(act_sums)
   );
 
   logic [OUTPUTS+TOKENS-1:0][31:0] wide;
