@@ -18,6 +18,8 @@ from .sizes import ceil_div
 from .vector_protocol import NormConfig
 
 SOURCE = "estimate"
+_LUTS_A_BYTE_RAM = 192
+"""What a block RAM with writes of single bytes is worth, by the syntheses of `_transposed`."""
 
 _LANE_ACC = 24
 """Accumulator bits of QU and VU in `LANE_COSTS`."""
@@ -147,6 +149,20 @@ def _planes(
     return (memory(chunk, depth, uram) + Area(lut=11, ff=10)) * (banks * columns)
 
 
+def _transposed(config: AcceleratorConfig, banks: int) -> Area:
+    """The buffer of V^T, written `segment` bits at once, which a block RAM keeps in a byte of their own."""
+    columns, segment = 1 << (config.max_bits - 1).bit_length(), gcd(config.qmm_tokens, 64)
+    chunk = max(64 // columns, config.result_lanes, segment)
+    row = ceil_div(ceil_div(config.max_tokens, config.qmm_tokens) * config.qmm_tokens, 64) * 64
+    rows = ceil_div(config.max_hidden, 16) * 16 + 16
+    depth = ceil_div(rows, banks) * ceil_div(row, columns * chunk) * config.max_bits
+    parts = chunk // segment
+    block = block_ram(9 * parts * ceil_div(segment, 8), depth)
+    luts = Area(lut=8 * parts * ceil_div(segment, 7) * ceil_div(depth, 64))
+    kept = luts if luts.lut <= _LUTS_A_BYTE_RAM * block.bram36 else block
+    return (kept + Area(lut=11, ff=10)) * (banks * columns)
+
+
 def _stream(bits: int, lut: tuple[float, float], ff: tuple[float, float]) -> Area:
     """LUTs and flip-flops as (what is there once, what a bit of the stream adds)."""
     return Area(lut=round(lut[0] + lut[1] * bits), ff=round(ff[0] + ff[1] * bits))
@@ -244,7 +260,7 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     buffers += _planes(config, uram, tokens, head_bits, banks, simd, 1)
     buffers += _planes(config, uram, tokens, tokens, banks, simd, 2)
     buffers += _planes(config, uram, tokens, head_bits, kv_banks, 64, 1)
-    buffers += _planes(config, uram, hidden, tokens, kv_banks, 64, 1)
+    buffers += _transposed(config, kv_banks)
     mid = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(
         config, uram, tokens, ffn, banks, simd, 1
     )
