@@ -79,7 +79,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="vendor:library:bat_top:version"):
         write_vivado_project(CONFIG, Target(**{**values, "vlnv": "a:b:c"}), tmp_path / "p")
     with pytest.raises(InputError, match="lanes"):
-        write_vivado_project(AcceleratorConfig(softmax_lanes=2), TARGET, tmp_path / "p")
+        write_vivado_project(AcceleratorConfig(ln_lanes=16), TARGET, tmp_path / "p")
     assert not (tmp_path / "p").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
