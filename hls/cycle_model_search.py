@@ -200,8 +200,14 @@ def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[
     planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
     lanes_of = [(qu, qu // v, qu // s) for qu in LANES for v in (1, 2, 4) for s in (1, 2) if qu // v > 1]
-    for (mha, ffn), outputs, simd, (lanes, vu, soft) in itertools.product(sides, OUTPUTS, SIMDS, lanes_of):
-        if planes * lanes > outputs:
+    arrays = [
+        (side, outputs, simd, sum(side) * outputs * simd)
+        for side, outputs, simd in itertools.product(sides, OUTPUTS, SIMDS)
+    ]
+    # An array of a third of the largest that fits by itself reaches a third of its steps at most.
+    most = max((macs for *_, macs in arrays if macs <= limits.max_lut_share * limits.lut), default=0)
+    for ((mha, ffn), outputs, simd, macs), (lanes, vu, soft) in itertools.product(arrays, lanes_of):
+        if planes * lanes > outputs or 3 * macs < most:
             continue
         for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
             yield AcceleratorConfig(
@@ -265,6 +271,9 @@ def _fitting(
     """The config and `_judge` of it: LN no faster than needed, small tables in LUTs where BRAM is short."""
     if config.binary_macs_per_cycle > limits.max_lut_share * limits.lut:
         return config, f"exceeds {limits.name} in lut share with its arrays alone"
+    least = _judge(config.model_copy(update={"ln_lanes": min(2, config.ln_lanes)}), shape, limits)
+    if isinstance(least, str) and not least.endswith("bram36"):
+        return config, least
     config = _least_ln_lanes(config, shape, length, limits)
     verdict = _judge(config, shape, limits)
     if verdict != f"exceeds {limits.name} in bram36":
