@@ -14,7 +14,7 @@ from math import gcd
 
 from .area_cells import Area, block_ram, lut_memory, memory, popcount_ffs, popcount_luts
 from .config import AcceleratorConfig
-from .sizes import ceil_div
+from .sizes import accumulator_bits, ceil_div
 from .vector_protocol import NormConfig
 
 SOURCE = "estimate"
@@ -49,11 +49,6 @@ WRITER = Area(lut=460, ff=268)
 """A writer of bit planes."""
 
 
-def _accumulator_bits(length: int, act_bits: int, weight_bits: int) -> int:
-    worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
-    return worst.bit_length() + 1
-
-
 def _array(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
     """Dot-product units with accumulators."""
     simd, outputs = config.qmm_simd_bits, config.qmm_outputs
@@ -81,6 +76,17 @@ def row_sums(
     return lut_memory(members * bits, slots) + kept + Area(lut=members * lut, ff=members * ff + held)
 
 
+def _beats(config: AcceleratorConfig, on_chip: bool) -> list[int]:
+    """Bits of the beats that fill an engine's weight buffer: of memory, and of K or V."""
+    return [config.weight_bus_bits, 64 * config.kv_banks] if on_chip else [config.weight_bus_bits]
+
+
+def _tile_store(config: AcceleratorConfig, bits: int) -> Area:
+    """Finished tiles of ``bits``, and the one that leaves. One tile alone takes no LUT."""
+    waiting = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
+    return waiting + Area(ff=bits)
+
+
 def _sums(config: AcceleratorConfig, tokens: int, words: int, rows: int, kv_rows: int) -> Area:
     """Sums of rows of an engine, and their place beside the totals in the result store.
 
@@ -92,30 +98,23 @@ def _sums(config: AcceleratorConfig, tokens: int, words: int, rows: int, kv_rows
         config.activation_tokens, config.qmm_simd_bits, groups, groups, 2, config.max_bits, length
     )
     planes = config.max_bits if kv_rows else 1
-    beats = [config.weight_bus_bits, _kv_bits(config)] if kv_rows else [config.weight_bus_bits]
+    beats = _beats(config, kv_rows > 0)
     wide, narrow = max(beats), min(beats)
     slots, tiles = sum(1024 // beat for beat in beats), ceil_div(rows, outputs) + ceil_div(kv_rows, outputs)
     weights = row_sums(
         wide // 64, 64, slots, 64 * outputs // narrow, 2 * tiles, planes, length, wide // narrow
     )
     stored = tokens * _sum_bits(length, config.max_bits) + outputs * _sum_bits(length, planes)
-    store = Area(ff=stored) if config.result_tiles == 1 else memory(stored, config.result_tiles)
-    return acts + weights + store + Area(ff=stored)
+    return acts + weights + _tile_store(config, stored)
 
 
 def _results(config: AcceleratorConfig, tokens: int, acc: int) -> Area:
-    """Store of finished tiles, and the choice of a beat's accumulators. One tile alone takes no LUT."""
-    bits = tokens * config.qmm_outputs * acc
+    """Store of finished tiles, and the choice of a beat's accumulators."""
     lanes = config.result_lanes
     beats = max(1, tokens * config.qmm_outputs // lanes)
     choice = ceil_div(beats - 1, 3) * lanes * acc
-    store = Area(ff=bits) if config.result_tiles == 1 else memory(bits, config.result_tiles)
-    return store + Area(lut=choice + 51 * lanes, ff=bits + 80 * lanes)
-
-
-def _kv_bits(config: AcceleratorConfig) -> int:
-    """Bits of a beat of K or V."""
-    return 64 * min(config.qmm_outputs, config.result_lanes, 8)
+    store = _tile_store(config, tokens * config.qmm_outputs * acc)
+    return store + Area(lut=choice + 51 * lanes, ff=80 * lanes)
 
 
 def _operands(
@@ -126,7 +125,7 @@ def _operands(
     act = memory(config.activation_tokens * simd, 2 * config.max_bits * words) * (
         tokens // config.activation_tokens
     )
-    beats = [config.weight_bus_bits, _kv_bits(config)] if kv_words else [config.weight_bus_bits]
+    beats = _beats(config, kv_words > 0)
     wide, narrow = max(beats), min(beats)
     columns = 64 * outputs // narrow * simd // 64
     weights = memory(narrow, 2 * (weight_words + kv_words), uram) * columns
@@ -139,28 +138,39 @@ def _operands(
     return act + weights + once + choice
 
 
+def _columns(config: AcceleratorConfig) -> int:
+    """Memories of a bank of a plane buffer."""
+    return 1 << (config.max_bits - 1).bit_length()
+
+
+def _bank(kept: Area, memories: int) -> Area:
+    """So many memories of a plane buffer, each with its address and its choice of a plane."""
+    return (kept + Area(lut=11, ff=10)) * memories
+
+
 def _planes(
     config: AcceleratorConfig, uram: bool, rows: int, row_bits: int, banks: int, word: int, sides: int
 ) -> Area:
     """A buffer of activations in bit planes (``rtl/plane_buffer.sv``)."""
-    columns = 1 << (config.max_bits - 1).bit_length()
+    columns = _columns(config)
     chunk = max(word // columns, config.result_lanes)
     depth = sides * ceil_div(rows, banks) * ceil_div(ceil_div(row_bits, word) * word, chunk)
-    return (memory(chunk, depth, uram) + Area(lut=11, ff=10)) * (banks * columns)
+    return _bank(memory(chunk, depth, uram), banks * columns)
 
 
-def _transposed(config: AcceleratorConfig, banks: int) -> Area:
+def _transposed(config: AcceleratorConfig) -> Area:
     """The buffer of V^T, written `segment` bits at once, which a block RAM keeps in a byte of their own."""
-    columns, segment = 1 << (config.max_bits - 1).bit_length(), gcd(config.qmm_tokens, 64)
+    columns, segment = _columns(config), gcd(config.qmm_tokens, 64)
     chunk = max(64 // columns, config.result_lanes, segment)
     row = ceil_div(ceil_div(config.max_tokens, config.qmm_tokens) * config.qmm_tokens, 64) * 64
     rows = ceil_div(config.max_hidden, 16) * 16 + 16
+    banks = config.kv_banks
     depth = ceil_div(rows, banks) * ceil_div(row, columns * chunk) * config.max_bits
     parts = chunk // segment
     block = block_ram(9 * parts * ceil_div(segment, 8), depth)
     luts = Area(lut=8 * parts * ceil_div(segment, 7) * ceil_div(depth, 64))
     kept = luts if luts.lut <= _LUTS_A_BYTE_RAM * block.bram36 else block
-    return (kept + Area(lut=11, ff=10)) * (banks * columns)
+    return _bank(kept, banks * columns)
 
 
 def _stream(bits: int, lut: tuple[float, float], ff: tuple[float, float]) -> Area:
@@ -246,13 +256,13 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     words, ffn_words, token_words = ceil_div(hidden, simd), ceil_div(ffn, simd), ceil_div(tokens, simd)
     planes, outputs = config.weight_planes, config.qmm_outputs
     mha_tokens, ffn_tokens = config.qmm_tokens, config.ffn_tokens
-    mha_acc = _accumulator_bits(max(words, token_words) * simd, bits, bits)
-    ffn_acc = _accumulator_bits(max(words, ffn_words) * simd, bits, 1)
+    mha_acc = accumulator_bits(max(words, token_words) * simd, bits, bits)
+    ffn_acc = accumulator_bits(max(words, ffn_words) * simd, bits, 1)
     head = config.head_channels
     kv_words = bits * max(
         ceil_div(tokens, outputs) * ceil_div(head, simd), ceil_div(head, outputs) * token_words
     )
-    banks, kv_banks = config.activation_tokens, min(lanes, 8)
+    banks, kv_banks = config.activation_tokens, config.kv_banks
     head_bits = config.max_heads * ceil_div(hidden // config.max_heads, simd) * simd
     buffers = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(
         config, uram, tokens, hidden, banks, simd, 1
@@ -260,7 +270,7 @@ def area(config: AcceleratorConfig, uram: bool = False) -> dict[str, Area]:
     buffers += _planes(config, uram, tokens, head_bits, banks, simd, 1)
     buffers += _planes(config, uram, tokens, tokens, banks, simd, 2)
     buffers += _planes(config, uram, tokens, head_bits, kv_banks, 64, 1)
-    buffers += _transposed(config, kv_banks)
+    buffers += _transposed(config)
     mid = _planes(config, uram, tokens, hidden, banks, simd, 2) + _planes(
         config, uram, tokens, ffn, banks, simd, 1
     )

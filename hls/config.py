@@ -15,6 +15,8 @@ from batflow.errors import FormatError, InputError
 
 from .program import MATRICES, SITES, EncoderProgram
 
+KV_BANKS = 8
+"""Rows of K or V^T that the RTL reads at once, each in a bank of its own, at most (``rtl/bat_mha.sv``)."""
 STREAM_VALUES = 4
 """int16 values in one 64-bit stream beat; the hidden size is a multiple of it."""
 
@@ -94,6 +96,11 @@ class AcceleratorConfig(BaseModel):
     def result_lanes(self) -> int:
         """Results that an engine of the RTL gives per cycle, and QU takes."""
         return self.qu_lanes or self.vu_lanes
+
+    @property
+    def kv_banks(self) -> int:
+        """Rows of K or V^T that the RTL reads at once: 64-bit words of a beat to the engine."""
+        return min(self.result_lanes, KV_BANKS)
 
     @property
     def head_channels(self) -> int:

@@ -102,8 +102,9 @@ def _sizes(config: AcceleratorConfig, attention: bool) -> Sizes:
     build = module_build(config, attention)
     maxima = (config.max_tokens, config.max_hidden, config.max_heads)
     return Sizes(
-        build, config.activation_tokens, config.weight_planes, config.result_tiles, config.v_channels, *maxima
-    )
+        build, config.activation_tokens, config.weight_planes, config.result_tiles, config.v_channels,
+        config.kv_banks, *maxima,
+    )  # fmt: skip
 
 
 class _Run:
@@ -187,7 +188,7 @@ def predict(
     ``shape``: the model, or one entry a layer where layers differ.
 
     Raises:
-        InputError: no sequence or no layer, or lanes that differ from unit to unit.
+        InputError: no sequence, no layer or a sequence without tokens.
     """
     shapes = [shape] * shape.layers if isinstance(shape, ModelShape) else list(shape)
     if not shapes or not lengths or min(lengths) < 1:

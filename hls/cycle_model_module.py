@@ -37,17 +37,13 @@ class Sizes:
 
     build: Build
     act_tokens: int
-    parts: int  # of a result; so many clocks it takes through the router
+    route: int  # clocks through the router, one a part of a result
     result_tiles: int
     v_channels: int
+    on_chip_words: int  # 64-bit words of a beat of K or V
     max_tokens: int
     max_hidden: int
     max_heads: int
-
-    @property
-    def on_chip_words(self) -> int:
-        """64-bit words of a beat of K or V."""
-        return min(self.build.result_lanes, 8)
 
 
 @dataclass
@@ -227,8 +223,8 @@ class Module:
         if job.target is Target.SOFTMAX:
             return self._sides[True][0] - 1
         if job.target is Target.RESIDUAL:
-            return max(self._vu_loaded - self.sizes.parts, self._sides[False][0] - RESIDUAL - 1)
-        return self._qu_loaded - self.sizes.parts
+            return max(self._vu_loaded - self.sizes.route, self._sides[False][0] - RESIDUAL - 1)
+        return self._qu_loaded - self.sizes.route
 
     def _outputs(self, job: Job, start: int, steps: int) -> int:
         """The output tiles of a token tile; clock of the last result beat taken."""
@@ -258,14 +254,14 @@ class Module:
         if job.target is Target.SOFTMAX:
             words, there = (
                 -(-job.channels // self.sizes.build.softmax_lanes),
-                done + self.sizes.parts + 1 + REORDER,
+                done + self.sizes.route + 1 + REORDER,
             )
             there = max(there, self._sides[True][-1] + REORDER)
             found = [self.softmax.row(there, words) + 2 for _ in range(rows)]
             self._sides[True].append(self.softmax.loaded - REORDER)
             return found
         if job.target is Target.RESIDUAL:
-            there = done + self.sizes.parts + RESIDUAL + REORDER
+            there = done + self.sizes.route + RESIDUAL + REORDER
             there = max(there, self._sides[False][-1] + REORDER)
             found = [self.norm.row(there, self.words, norm_ready, sink) for _ in range(rows)]
             self._sides[False].append(self.norm.loaded - REORDER)
@@ -282,9 +278,9 @@ class Module:
             self._score_pops.append(results[-1])
             return
         if job.target is Target.RESIDUAL:
-            self._vu_ends.append(self._drained + self.sizes.parts)
+            self._vu_ends.append(self._drained + self.sizes.route)
             return
-        self._qu_ends.append(self._drained + self.sizes.parts)
+        self._qu_ends.append(self._drained + self.sizes.route)
         self._result_pops.append(results[-1])
         name = {Target.Q: "q", Target.K: "k", Target.V: "v", Target.CTX: "ctx", Target.MID: "mid"}[job.target]
         written[name] = [self._transposed[-1] + 3] if job.target is Target.V else results

@@ -17,12 +17,12 @@ from .area_cells import Area
 from .area_model import area, total
 from .bat_jobs import Build, Dimensions, module_build, module_jobs, section_commands
 from .bat_records import Job, Target, Work
-from .config import AcceleratorConfig
+from .config import KV_BANKS, AcceleratorConfig
 from .cycle_model import ModelShape, predict
 from .cycle_model_module import COMPUTE
 from .cycle_model_units import STREAM_VALUES
 from .image import DESCRIPTOR_BYTES
-from .rtl_limits import MAX_V_CHANNELS, rtl_faults
+from .rtl_limits import rtl_faults
 
 SEQUENCES = 6
 TOKENS = (3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 16, 20, 22, 24, 26, 32, 48, 64)
@@ -192,21 +192,21 @@ def fits(used: Area, limits: Limits) -> bool:
 
 def _v_channels(tokens: int, lanes: int) -> int:
     """The channels of V^T a clock with which it is written as fast as QU gives it, as far as that goes."""
-    return min(MAX_V_CHANNELS, lanes, max(1, lanes // gcd(tokens, 64)))
+    return min(KV_BANKS, lanes, max(1, lanes // gcd(tokens, 64)))
 
 
 def _grid(shape: ModelShape, length: int, limits: Limits, bus: int) -> Iterator[AcceleratorConfig]:
     """Every combination of the sizes, legal or not."""
     planes = 1 if set(shape.kinds.values()) == {"binary"} else 2
     sides = [(m, f) for m in TOKENS for f in TOKENS if m <= 2 * length and m <= 2 * f and f <= 4 * m]
-    lanes_of = [(qu, qu // v, qu // s) for qu in LANES for v in (1, 2, 4) for s in (1, 2) if qu // v > 1]
+    lane_sets = [(qu, qu // v, qu // s) for qu in LANES for v in (1, 2, 4) for s in (1, 2) if qu // v > 1]
     arrays = [
         (side, outputs, simd, sum(side) * outputs * simd)
         for side, outputs, simd in itertools.product(sides, OUTPUTS, SIMDS)
     ]
     # An array of a third of the largest that fits by itself reaches a third of its steps at most.
     most = max((macs for *_, macs in arrays if macs <= limits.max_lut_share * limits.lut), default=0)
-    for ((mha, ffn), outputs, simd, macs), (lanes, vu, soft) in itertools.product(arrays, lanes_of):
+    for ((mha, ffn), outputs, simd, macs), (lanes, vu, soft) in itertools.product(arrays, lane_sets):
         if planes * lanes > outputs or 3 * macs < most:
             continue
         for act, tiles in itertools.product(ACTIVATION_TOKENS, RESULT_TILES):
@@ -271,7 +271,7 @@ def _fitting(
     """The config and `_judge` of it: LN no faster than needed, small tables in LUTs where BRAM is short."""
     if config.binary_macs_per_cycle > limits.max_lut_share * limits.lut:
         return config, f"exceeds {limits.name} in lut share with its arrays alone"
-    least = _judge(config.model_copy(update={"ln_lanes": min(2, config.ln_lanes)}), shape, limits)
+    least = _judge(config.model_copy(update={"ln_lanes": 2}), shape, limits)
     if isinstance(least, str) and not least.endswith("bram36"):
         return config, least
     config = _least_ln_lanes(config, shape, length, limits)

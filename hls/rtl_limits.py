@@ -17,8 +17,6 @@ MAX_LANES = 8
 """Lanes of :func:`matching_lanes` at most."""
 MAX_RESULT_LANES = 64
 """A segment of K is no wider than a word of its buffer (``rtl/mha_buffers.sv``)."""
-MAX_V_CHANNELS = 8
-"""Rows of V^T that the K/V feeder reads at once, in banks of their own, at most (``rtl/bat_mha.sv``)."""
 
 
 def _is_power_of_two(value: int) -> bool:
@@ -62,7 +60,7 @@ def rtl_faults(config: AcceleratorConfig) -> list[str]:
     widest = min(512, 64 * config.qmm_outputs)
     if config.weight_bus_bits > widest:
         faults.append(f"weight_bus_bits is {config.weight_bus_bits}: give {widest} at most")
-    lanes, most = config.result_lanes, min(config.result_lanes, MAX_V_CHANNELS)
+    lanes, most = config.result_lanes, config.kv_banks
     if not _is_power_of_two(config.v_channels) or config.v_channels > most:
         faults.append(
             f"v_channels is {config.v_channels}: give a power of two, {most} at most with {lanes} lanes"

@@ -20,7 +20,7 @@ from .cosim_softmax import SoftmaxConfig, softmax_module
 from .cosim_vector import norm_module, qu_module, vu_module
 from .qmm_protocol import QmmConfig
 from .rtl_limits import require_rtl
-from .sizes import ceil_div
+from .sizes import accumulator_bits, ceil_div
 from .vector_protocol import NormConfig, VectorConfig
 from .verilator import RTL_FOLDER, Module
 
@@ -69,11 +69,6 @@ class UnitJob:
     lanes: int = 0
 
 
-def _acc_bits(length: int, act_bits: int, weight_bits: int) -> int:
-    worst = length * ((1 << act_bits) - 1) * ((1 << weight_bits) - 1)
-    return worst.bit_length() + 1
-
-
 def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
     """The engine of ``rtl/bat_mha.sv`` in a build of ``config``.
 
@@ -89,11 +84,11 @@ def mha_engine_config(config: AcceleratorConfig) -> QmmConfig:
     kv_words = bits * max(token_tiles * head_words, head_tiles * tokens)
     return QmmConfig(
         tokens=config.qmm_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=bits,
-        acc_bits=_acc_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
+        acc_bits=accumulator_bits(k_words * simd, bits, bits), k_words=hidden, kv_k_words=k_words,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2),
         kv_words=max(kv_words, 2), w_tiles=config.weight_planes * hidden_tiles,
         kv_tiles=max(token_tiles, head_tiles), bus_bits=config.weight_bus_bits,
-        kv_bits=64 * min(config.result_lanes, 8),
+        kv_bits=64 * config.kv_banks,
         a_tokens=config.activation_tokens, out_lanes=config.result_lanes, result_tiles=config.result_tiles,
         jobs=2 * config.max_heads + 4, structural=1,
     )  # fmt: skip
@@ -114,7 +109,7 @@ def ffn_engine_config(config: AcceleratorConfig) -> QmmConfig:
     )
     return QmmConfig(
         tokens=config.ffn_tokens, outputs=outputs, simd=simd, a_bits=bits, w_bits=1,
-        acc_bits=_acc_bits(k_words * simd, bits, 1), k_words=k_words, kv_k_words=1,
+        acc_bits=accumulator_bits(k_words * simd, bits, 1), k_words=k_words, kv_k_words=1,
         a_words=max(bits * k_words, 2), w_words=max(w_words, 2), kv_words=0,
         w_tiles=config.weight_planes * ceil_div(widest, outputs), bus_bits=config.weight_bus_bits, kv_bits=64,
         a_tokens=config.activation_tokens, out_lanes=config.result_lanes,

@@ -2,9 +2,9 @@
 // Takes the weights of one job after the other into the free bank of a weight_buffer. The order of
 // the beats is in qmm_pkg.sv, the place of a word in weight_buffer.sv. One clock passes between two
 // jobs; II = 1 within a job. `loaded[b]`: bank b holds all weights of its job, readable.
-// The write port comes from registers, one clock behind the beat, its data apart. So does what row_sums.sv wants to know of a beat,
-// of padding too (`write_beat`): whether its word is the first, or the last, of all planes of its outputs, what its bits
-// weigh, and the output tile.
+// The write port comes from registers, one clock behind the beat, its data apart. So does what row_sums.sv wants
+// to know of a beat, of padding too (`write_beat`): whether its word is the first, or the last, of all planes of
+// its outputs, what its bits weigh, and the output tile.
 module block_loader
   import qmm_pkg::*;
 #(
